@@ -1,0 +1,1 @@
+"""The words of the house as types: errors, stamps, verdicts, the detector contract. No I/O."""

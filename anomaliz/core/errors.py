@@ -1,0 +1,30 @@
+"""Errors that a user can mend. Each message is one sentence that names the thing and the fix."""
+
+
+class AnomalizError(Exception):
+    """Base of every error that Anomaliz raises on purpose; its text is shown as it is."""
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+        """The input's field, column or setting that is at fault, where there is one."""
+
+
+class DataError(AnomalizError):
+    """A series, frame or request body that cannot be used as it is."""
+
+
+class ConfigError(AnomalizError):
+    """A setting that is unknown or has an impossible value."""
+
+
+class BundleError(AnomalizError):
+    """A bundle that is absent, damaged, or of another format."""
+
+
+class MissingExtraError(AnomalizError):
+    """A feature whose optional packages are not installed."""
+
+    def __init__(self, feature: str, extra: str) -> None:
+        super().__init__(f"{feature} needs the '{extra}' extra: pip install 'anomaliz[{extra}]'")
+        self.extra = extra

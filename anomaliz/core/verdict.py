@@ -1,0 +1,114 @@
+"""What scoring says: a verdict for each point, and events made of points."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anomaliz.core.score import score_of
+from anomaliz.core.types import Flags, Floats, Stamps
+
+Severity = Literal["low", "medium", "critical"]
+
+MEDIUM_SURPRISE = 4.0
+CRITICAL_SURPRISE = 6.0
+
+
+def severity_of(surprise: float) -> Severity:
+    """Grade an event by its peak's surprise alone, so that a threshold never changes a grade."""
+    if surprise >= CRITICAL_SURPRISE:
+        return "critical"
+    return "medium" if surprise >= MEDIUM_SURPRISE else "low"
+
+
+class Status(IntEnum):
+    """How far a point's verdict can be trusted. Missing data is never health."""
+
+    ok = 0
+    degraded = 1
+    """Scored, though some features of the row were missing and stand for their last value."""
+    warming_up = 2
+    """Not scored: fewer rows before it than a window needs."""
+    no_data = 3
+    """Not scored: the point itself is missing, or too much before it."""
+
+
+@dataclass(frozen=True)
+class ScoringState:
+    """What a later call of `Bundle.score` needs of the rows before it."""
+
+    rows: Floats
+    """The newest rows as they were given, NaN = missing, `(k, n_features)`."""
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """Verdicts of `n` points, as arrays. Where `status` is not scored, readings are NaN."""
+
+    features: tuple[str, ...]
+    detectors: tuple[str, ...]
+    profile: str
+    threshold: float
+    times: Stamps | None
+    """`(n,)`, or None for a series without stamps."""
+    status: NDArray[np.int8]
+    """`(n,)` of `Status`."""
+    surprise: Floats
+    """Fused surprise, `(n,)`."""
+    detector_surprise: Floats
+    """`(n, n_detectors)`."""
+    detector_weight: Floats
+    """Each detector's weight in the fusion, `(n_detectors,)`, summing to 1."""
+    observed: Floats
+    """`(n, n_features)`, NaN = missing."""
+    expected: Floats
+    expected_lower: Floats
+    expected_upper: Floats
+    contributions: Floats
+    """`(n, n_features)`, each row summing to 1."""
+    state: ScoringState
+    rank_score: Floats | None = None
+    alert_score: Floats | None = None
+    alert: Flags | None = None
+
+    def __len__(self) -> int:
+        return len(self.surprise)
+
+    @property
+    def score(self) -> Floats:
+        """Unsmoothed score in [0, 1], `(n,)`."""
+        return score_of(self.surprise)
+
+    @property
+    def anomaly(self) -> Flags:
+        """Whether each point's score reaches the threshold, `(n,)`; False where not scored."""
+        return self.score >= self.threshold
+
+    @property
+    def scored(self) -> Flags:
+        """Whether each point has a score, `(n,)`."""
+        return self.status <= Status.degraded
+
+    def leading_detector(self, i: int) -> str:
+        """Return the detector that contributed most to point `i`'s fused surprise."""
+        return self.detectors[int(np.argmax(self.detector_surprise[i] * self.detector_weight))]
+
+
+@dataclass(frozen=True)
+class Event:
+    """A run of anomalous points: half-open rows `[start, end)` of the verdicts it came from."""
+
+    start: int
+    end: int
+    peak: int
+    """Row of the highest surprise."""
+    score: float
+    severity: Severity
+    contributions: Floats
+    """Mean contribution of each feature over the event, `(n_features,)`."""
+
+    def rows(self) -> Iterator[int]:
+        return iter(range(self.start, self.end))
