@@ -1,6 +1,5 @@
 """What scoring says: a verdict for each point, and events made of points."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Literal
@@ -8,7 +7,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaliz.core.score import score_of
+from anomaliz.core.score import MAX_SURPRISE, score_of
 from anomaliz.core.types import Flags, Floats, Stamps
 
 Severity = Literal["low", "medium", "critical"]
@@ -94,7 +93,11 @@ class Verdicts:
 
     def leading_detector(self, i: int) -> str:
         """Return the detector that contributed most to point `i`'s fused surprise."""
-        return self.detectors[int(np.argmax(self.detector_surprise[i] * self.detector_weight))]
+        surprise = self.detector_surprise[i]
+        share = np.minimum(surprise, MAX_SURPRISE) * self.detector_weight
+        # Several at the cap contributed alike: the strangest of them leads.
+        leader = np.lexsort((surprise, share))[-1]
+        return self.detectors[leader]
 
 
 @dataclass(frozen=True)
@@ -110,5 +113,3 @@ class Event:
     contributions: Floats
     """Mean contribution of each feature over the event, `(n_features,)`."""
 
-    def rows(self) -> Iterator[int]:
-        return iter(range(self.start, self.end))

@@ -1,0 +1,1 @@
+"""Window detectors, one a file; `registry` knows them by name."""
