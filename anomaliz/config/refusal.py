@@ -1,0 +1,68 @@
+"""Says of a value that a setting cannot have: which, from where, and what is allowed instead."""
+
+from collections.abc import Callable, Mapping
+from reprlib import Repr
+from typing import Any
+
+from pydantic import ValidationError
+
+from anomaliz.config.keys import KEYS, Key
+from anomaliz.config.layer import Layer
+from anomaliz.core.errors import ConfigError
+
+MASK = "**********"
+"""What is shown of a secret."""
+
+_short = Repr()
+_short.maxstring = _short.maxother = 80
+
+
+def refusal(error: ValidationError, layer: Layer) -> ConfigError:
+    """Return the first fault that validation found in a complete layer, as one sentence."""
+    key = _key(error.errors(include_url=False, include_input=False)[0]["loc"])
+    entry = layer[key.dotted]
+    value = MASK if key.is_secret else _short.repr(entry.value)
+    return ConfigError(
+        f"{key.dotted} cannot be {value} (from {entry.origin}): give {allowed(key)}", field=key.dotted
+    )
+
+
+def allowed(key: Key) -> str:
+    """Return what values a setting can have, as in "a whole number from 2 to 60"."""
+    return _described(key.section.model_json_schema()["properties"][key.name])
+
+
+def _key(location: tuple[int | str, ...]) -> Key:
+    """Return the setting that a place in the tree belongs to, which may be an item of its list."""
+    for end in range(len(location), 0, -1):
+        if key := KEYS.get(".".join(map(str, location[:end]))):
+            return key
+    raise LookupError(f"no setting is at {location}")
+
+
+def _described(schema: Mapping[str, Any]) -> str:
+    if "anyOf" in schema:
+        return " or ".join(_described(option) for option in schema["anyOf"])
+    if "enum" in schema:
+        return f"one of {', '.join(schema['enum'])}"
+    return _DESCRIBED[schema["type"]](schema)
+
+
+def _number(noun: str, schema: Mapping[str, Any]) -> str:
+    limits = [f"{words} {schema[name]:.10g}" for name, words in _LIMITS.items() if name in schema]
+    return " ".join([noun, *limits])
+
+
+def _list(schema: Mapping[str, Any]) -> str:
+    length = "one or more" if schema.get("minItems") else "any number of"
+    return f"a list of {length} non-empty texts{', none twice' if schema.get('uniqueItems') else ''}"
+
+
+_LIMITS = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "and below"}
+_DESCRIBED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
+    "integer": lambda schema: _number("a whole number", schema),
+    "number": lambda schema: _number("a number", schema),
+    "string": lambda schema: "a path" if schema.get("format") == "path" else "a non-empty text",
+    "array": _list,
+    "null": lambda _: "null",
+}

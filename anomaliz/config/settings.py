@@ -1,0 +1,228 @@
+"""Every setting: its place, type, limits and meaning. Defaults are in `defaults.yaml` alone."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+
+def _upper(value: object) -> object:
+    return value.upper() if isinstance(value, str) else value
+
+
+def _not_empty(value: object) -> object:
+    # Path("") is the working directory, which an empty variable never means.
+    if isinstance(value, str) and not value.strip():
+        raise ValueError("an empty path names nothing")
+    return value
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError(str(error)) from error
+
+
+def _empty_as_unset(value: object) -> object:
+    # Compose files pass `${OPENAI_API_KEY:-}` on, which is empty where there is no key.
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise ValueError("a name stands twice")
+    return names
+
+
+Count = Annotated[int, Field(ge=1)]
+Text = Annotated[str, Field(min_length=1)]
+Secret = Annotated[SecretStr, Field(min_length=1)]
+Directory = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_expanded)]
+Names = Annotated[
+    tuple[Text, ...], Field(min_length=1, json_schema_extra={"uniqueItems": True}), AfterValidator(_unique)
+]
+
+
+class Section(BaseModel):
+    """A group of settings, immutable."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        str_strip_whitespace=True,
+        hide_input_in_errors=True,
+    )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_boolean(cls, value: object, info: ValidationInfo) -> object:
+        # YAML reads `yes` as True, which would go on to count as 1.
+        if isinstance(value, bool) and cls.model_fields[info.field_name or ""].annotation is not bool:
+            raise ValueError("a boolean is not a number")
+        return value
+
+
+class Data(Section):
+    """The series that training makes when it is given none, and the window."""
+
+    profile: Literal["basic", "realistic"] = Field(
+        description="Synthetic series: `basic` has independent Gaussian features, `realistic` a daily shape, "
+        "correlated features and more kinds of anomaly."
+    )
+    n_points: Annotated[int, Field(ge=500)] = Field(description="Length of the synthetic series.")
+    window_size: Annotated[int, Field(ge=2, le=60)] = Field(description="Rows in a window.")
+
+
+class IsolationForestModel(Section):
+    n_estimators: Count = Field(description="Trees in the isolation forest.")
+
+
+class LstmAutoencoderModel(Section):
+    units_1: Count = Field(description="Units of the autoencoder's outer LSTM layers.")
+    units_2: Count = Field(description="Units of the autoencoder's inner LSTM layers, its code.")
+
+
+class LstmForecasterModel(Section):
+    units: Count = Field(description="Units of the forecaster's LSTM layer.")
+
+
+class Models(Section):
+    """Each detector's size."""
+
+    isolation_forest: IsolationForestModel
+    lstm_autoencoder: LstmAutoencoderModel
+    lstm_forecaster: LstmForecasterModel
+
+
+class Training(Section):
+    """How detectors are fitted."""
+
+    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = Field(
+        description="First seed; the detectors fitted with it are the ones that ship."
+    )
+    n_seeds: Count = Field(
+        description="Consecutive seeds trained; those after the first are for reporting the spread."
+    )
+    epochs: Count = Field(description="Most passes over the windows when an LSTM is fitted.")
+    batch_size: Count = Field(description="Windows in a gradient step.")
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] = Field(description="Step size of the optimiser.")
+    patience: Count = Field(
+        description="Epochs without a better validation loss after which fitting stops early."
+    )
+    max_windows: Count = Field(description="Most windows that an LSTM is fitted on.")
+    workers: Count = Field(description="Processes that train at the same time.")
+
+
+class Fusion(Section):
+    weight_lstm: Annotated[float, Field(ge=0, le=1)] = Field(
+        description="Share of the LSTM detectors in the fused surprise; the isolation forest has the rest."
+    )
+
+
+class Calibration(Section):
+    tail_quantile: Annotated[float, Field(gt=0.5, lt=1)] = Field(
+        description="Quantile of the errors from which on a generalised Pareto tail is fitted."
+    )
+
+
+class Threshold(Section):
+    alert_budget: Annotated[float, Field(gt=1)] = Field(
+        description="Normal points to one false alarm; sets the threshold where there are no labels."
+    )
+
+
+class Detection(Section):
+    """How errors become surprise, score and verdict."""
+
+    members: Names = Field(description="Detectors that are trained and fused.")
+    fusion: Fusion
+    calibration: Calibration
+    threshold: Threshold
+
+
+class Api(Section):
+    """The HTTP service."""
+
+    host: Text = Field(description="Address that the service listens on; `0.0.0.0` is every one.")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        description="Port that the service listens on; 0 takes a free one."
+    )
+    api_keys: tuple[Secret, ...] = Field(
+        description="Keys, one of which each request must carry, save to `/livez` and `/readyz`; "
+        "with none, the service is open."
+    )
+    max_body_bytes: Count = Field(description="Largest request body; a larger one is answered with 413.")
+    max_batch: Count = Field(description="Most windows in a batch request.")
+    max_rows: Count = Field(description="Most rows of a series in a request.")
+    reload_seconds: Annotated[float, Field(ge=0)] = Field(
+        description="Seconds between looks for a new bundle in `artifact_dir`; 0 never looks."
+    )
+
+
+class Agent(Section):
+    """The LLM that explains anomalies."""
+
+    backend: Literal["openai", "ollama", "disabled"] = Field(description="Where the LLM runs.")
+    openai_model: Text = Field(description="Model asked when the backend is `openai`.")
+    openai_api_key: Annotated[Secret | None, BeforeValidator(_empty_as_unset)] = Field(
+        description="Key for the `openai` backend; empty is the same as unset."
+    )
+    ollama_model: Text = Field(description="Model asked when the backend is `ollama`.")
+
+
+class Tracking(Section):
+    """Where MLflow records training."""
+
+    experiment_name: Text = Field(description="MLflow experiment that training runs are recorded in.")
+    tracking_uri: Text = Field(description="MLflow store that training runs are recorded in.")
+
+
+class Logging(Section):
+    """The log on standard error."""
+
+    level: Annotated[Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"], BeforeValidator(_upper)] = (
+        Field(description="Least severe messages that are logged.")
+    )
+    format: Literal["json", "text"] = Field(description="One JSON object a line, or plain text.")
+
+
+class Settings(BaseSettings):
+    """The effective settings, immutable. `load_settings` makes them; this class reads no source itself."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True
+    )
+
+    artifact_dir: Directory = Field(description="Bundle that is served, and written by default.")
+    data: Data
+    models: Models
+    training: Training
+    detection: Detection
+    api: Api
+    agent: Agent
+    tracking: Tracking
+    logging: Logging
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take values as given: the layers are merged before, where each value's origin is known."""
+        return (init_settings,)
