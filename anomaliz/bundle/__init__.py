@@ -1,0 +1,1 @@
+"""The versioned directory that training writes and everything else reads."""
