@@ -96,7 +96,7 @@ class Verdicts:
         surprise = self.detector_surprise[i]
         share = np.minimum(surprise, MAX_SURPRISE) * self.detector_weight
         # Several at the cap contributed alike: the strangest of them leads.
-        leader = np.lexsort((surprise, share))[-1]
+        leader = int(np.lexsort((surprise, share))[-1])
         return self.detectors[leader]
 
 
@@ -112,4 +112,3 @@ class Event:
     severity: Severity
     contributions: Floats
     """Mean contribution of each feature over the event, `(n_features,)`."""
-

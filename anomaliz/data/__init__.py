@@ -1,0 +1,1 @@
+"""Historical series with labels: synthetic and from files; how they are split."""

@@ -1,0 +1,1 @@
+"""How well scores find labelled anomalies: pure functions of arrays."""

@@ -1,0 +1,13 @@
+"""The suggestion in an error: the known name that an unknown one resembles."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+LONGEST_NAME = 80
+"""Of a longer name only the beginning is compared, since comparing takes the square of its length."""
+
+
+def suggestion(unknown: str, known: Iterable[str]) -> str:
+    """Return ", did you mean 'cpu'?" for a near match among `known` names, else nothing."""
+    matches = get_close_matches(unknown[:LONGEST_NAME], list(known), n=1)
+    return f", did you mean {matches[0]!r}?" if matches else ""
