@@ -1,0 +1,1 @@
+"""Turns series into a bundle: fit, calibrate, evaluate, write."""

@@ -1,0 +1,146 @@
+"""One training run with one seed: fit the members, join their graphs, calibrate, evaluate."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from anomaliz.bundle.bundle import WINDOW_PROFILE
+from anomaliz.bundle.graph import scoring_graph
+from anomaliz.bundle.manifest import GRAPH_FILE
+from anomaliz.bundle.session import ScoringSession
+from anomaliz.config.settings import Settings
+from anomaliz.core.detector import WindowDetector
+from anomaliz.core.types import Floats
+from anomaliz.detection.fusion import window_weights
+from anomaliz.detection.profile import Judgement, Profile
+from anomaliz.models.registry import create
+from anomaliz.preprocessing.normalizer import RangeNormalizer
+from anomaliz.training import evaluation
+from anomaliz.training.preparation import Part, Prepared
+
+
+@dataclass(frozen=True)
+class Progress:
+    """News of a run: a member has finished an epoch, or its training."""
+
+    run: str
+    member: str
+    epoch: int
+    loss: float | None = None
+    seconds: float | None = None
+    """Set when the member is fitted."""
+
+
+Report: TypeAlias = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class SeedRun:
+    """What one seed's run gave, as plain data."""
+
+    seed: int
+    profile: dict[str, Any]
+    """`Profile.to_json` of the window profile."""
+    normalizer: dict[str, Any]
+    test: dict[str, Any]
+    curves: dict[str, Any]
+    losses: dict[str, list[float]]
+    """Held-back loss by epoch, of the LSTMs."""
+    seconds: float
+
+
+def run_seed(
+    prepared: Prepared, settings: Settings, seed: int, name: str, report: Report, save_to: Path | None = None
+) -> SeedRun:
+    """Train every member with `seed`; write detectors and graph into `save_to` when it is given."""
+    began = time.perf_counter()
+    normalizer = RangeNormalizer.fit(prepared.normal_training_rows, prepared.dataset.features)
+    train, validation, test = prepared.train, prepared.validation, prepared.test
+    members = _fit_members(_training_windows(train, normalizer, settings), settings, seed, name, report)
+    graph = scoring_graph(normalizer, members).SerializeToString()
+    session = ScoringSession(graph)
+    profile = _calibrate(session, train, validation, settings, [member.name for member in members])
+    if save_to:
+        _save(members, graph, save_to)
+    judged = _judge(profile, session, test)
+    thresholds = evaluation.thresholds(
+        profile,
+        _judge(profile, session, validation),
+        validation.labels,
+        settings.detection.threshold.alert_budget,
+    )
+    return SeedRun(
+        seed,
+        profile.to_json(),
+        normalizer.to_json(),
+        evaluation.evaluate(profile, judged, test.labels, thresholds),
+        evaluation.curves(profile, judged, test.labels),
+        {member.name: member.losses_ for member in members if hasattr(member, "losses_")},
+        time.perf_counter() - began,
+    )
+
+
+def _training_windows(train: Part, normalizer: RangeNormalizer, settings: Settings) -> Floats:
+    picked = train.picked[train.clean]
+    if len(picked) > settings.training.max_windows:
+        picked = picked[np.linspace(0, len(picked) - 1, settings.training.max_windows).astype(int)]
+    return normalizer.transform(train.windows[picked])
+
+
+def _fit_members(
+    windows: Floats, settings: Settings, seed: int, run: str, report: Report
+) -> list[WindowDetector]:
+    members = []
+    for name in settings.detection.members:
+        began = time.perf_counter()
+        member = create(name, **_params(name, settings, seed, partial(_epoch_done, report, run, name)))
+        members.append(member.fit(windows))
+        epochs = len(getattr(member, "losses_", [1]))
+        report(Progress(run, name, epochs, seconds=time.perf_counter() - began))
+    return members
+
+
+def _epoch_done(report: Report, run: str, member: str, epoch: int, loss: float) -> None:
+    report(Progress(run, member, epoch, loss))
+
+
+def _params(
+    name: str, settings: Settings, seed: int, on_epoch: Callable[[int, float], None]
+) -> dict[str, Any]:
+    own = getattr(settings.models, name).model_dump()
+    if not name.startswith("lstm_"):
+        return {**own, "seed": seed}
+    how = settings.training.model_dump(include={"epochs", "batch_size", "learning_rate", "patience"})
+    return {**own, **how, "seed": seed, "on_epoch": on_epoch}
+
+
+def _calibrate(
+    session: ScoringSession, train: Part, validation: Part, settings: Settings, members: list[str]
+) -> Profile:
+    weights = window_weights(members, settings.detection.fusion.weight_lstm)
+    return Profile.calibrate(
+        WINDOW_PROFILE,
+        dict(zip(members, weights.tolist(), strict=True)),
+        training=session.read(train.windows, train.picked[train.clean]),
+        validation=session.read(validation.windows, validation.picked),
+        observed=validation.observed,
+        normal=validation.clean,
+        labels=validation.labels,
+        tail_quantile=settings.detection.calibration.tail_quantile,
+        alert_budget=settings.detection.threshold.alert_budget,
+    )
+
+
+def _judge(profile: Profile, session: ScoringSession, part: Part) -> Judgement:
+    return profile.judge(session.read(part.windows, part.picked), part.windows.shape[2])
+
+
+def _save(members: list[WindowDetector], graph: bytes, directory: Path) -> None:
+    for member in members:
+        member.save(directory / member.name)
+    (directory / GRAPH_FILE).write_bytes(graph)
