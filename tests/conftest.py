@@ -1,6 +1,7 @@
 """What tests of every room stand on: a really trained bundle, and the shared data."""
 
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,6 +46,14 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("the labelled series are absent: set ANOMALIZ_SHARED to their folder")
     return folder
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port on loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

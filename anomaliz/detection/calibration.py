@@ -5,7 +5,7 @@ Value Theory", KDD 2017): below a high quantile the empirical tail, above it a g
 shape and scale come from the excesses' mean and variance (Hosking and Wallis 1987).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -18,8 +18,8 @@ MIN_ERRORS = 50
 """Fewer held-out errors than this say nothing about a tail."""
 MIN_EXCESSES = 10
 MAX_KNOTS = 256
-MAX_SHAPE = 0.4
-"""A heavier tail than this, on few excesses, is an estimate of noise."""
+MIN_SHAPE, MAX_SHAPE = 1e-3, 0.4
+"""Below, the tail is exponential for every purpose; above, few excesses would only estimate their noise."""
 TOLERANCE = 1e-5
 """Relative error between a detector and its graph; an error this close to the quantile is not above it."""
 LN10 = float(np.log(10))
@@ -60,10 +60,7 @@ class Tail:
 
     def surprise(self, errors: Floats) -> Floats:
         """Return -log10 of the probability of a normal error at least as high; any shape, never negative."""
-        body = np.interp(errors, self.knots, self.knot_surprise)
-        excess = np.maximum(errors - self.quantile_error, 0) / self.scale
-        growth = np.log1p(self.shape * excess) / self.shape if self.shape > 1e-3 else excess
-        return np.where(errors > _just_above(self.quantile_error), self.base + growth / LN10, body)
+        return Tails([self]).surprise(errors[..., np.newaxis])[..., 0]
 
     def to_json(self) -> dict[str, Any]:
         return {**vars(self), "knots": self.knots.tolist(), "knot_surprise": self.knot_surprise.tolist()}
@@ -72,6 +69,27 @@ class Tail:
     def from_json(cls, state: Mapping[str, Any]) -> Self:
         arrays = {key: np.array(state[key], np.float64) for key in ("knots", "knot_surprise")}
         return cls(**{**state, **arrays})
+
+
+class Tails:
+    """Several tails side by side, for one pass over the errors of all."""
+
+    def __init__(self, tails: Sequence[Tail]) -> None:
+        self._bodies = [(tail.knots, tail.knot_surprise) for tail in tails]
+        self._quantile_error = np.array([tail.quantile_error for tail in tails])
+        self._above = np.array([_just_above(tail.quantile_error) for tail in tails])
+        self._base = np.array([tail.base for tail in tails])
+        self._stretch = np.array([tail.shape / tail.scale for tail in tails])
+        self._growth = np.array([1 / (tail.shape * LN10) for tail in tails])
+
+    def surprise(self, errors: Floats) -> Floats:
+        """Return the surprise of `errors (..., n_tails)`, each by its own tail."""
+        surprise = np.empty(errors.shape)
+        for i, (knots, knot_surprise) in enumerate(self._bodies):
+            surprise[..., i] = np.interp(errors[..., i], knots, knot_surprise)
+        excess = np.maximum(errors - self._quantile_error, 0)
+        beyond = self._base + self._growth * np.log1p(self._stretch * excess)
+        return np.where(errors > self._above, beyond, surprise)
 
 
 def _just_above(quantile_error: float) -> float:
@@ -92,5 +110,5 @@ def _pareto(excesses: Floats, floor: float) -> tuple[float, float]:
     mean = float(excesses.mean()) if len(excesses) else 0.0
     variance = float(excesses.var()) if len(excesses) else 0.0
     shape = 0.5 * (1 - mean**2 / variance) if variance > 0 else 0.0
-    shape = min(max(shape, 0.0), MAX_SHAPE)
+    shape = min(max(shape, MIN_SHAPE), MAX_SHAPE)
     return shape, max(mean * (1 - shape), floor, 1e-12)

@@ -1,6 +1,6 @@
 """A profile: the members that score together, with their calibration, fusion and threshold."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Self
@@ -10,7 +10,7 @@ import numpy as np
 from anomaliz.core.score import score_of
 from anomaliz.core.types import Flags, Floats
 from anomaliz.detection.attribution import contributions, residual_scale
-from anomaliz.detection.calibration import Tail
+from anomaliz.detection.calibration import Tail, Tails
 from anomaliz.detection.fusion import fuse
 from anomaliz.detection.thresholds import Decision, decide
 
@@ -137,7 +137,8 @@ class Profile:
             )
             for member, weight in weights.items()
         )
-        fused = _fused(members, validation)
+        surprise = Tails([member.tail for member in members]).surprise(_errors(validation, weights))
+        fused = fuse(surprise, np.array(list(weights.values())))
         tail = Tail.fit(fused[normal], tail_quantile)
         decision = decide(score_of(tail.surprise(fused)), labels, alert_budget, int(normal.sum()))
         expected = {member: values[normal] for member, values in validation.expected.items()}
@@ -152,13 +153,17 @@ class Profile:
         return np.array([member.weight for member in self.members])
 
     @cached_property
+    def _tails(self) -> Tails:
+        return Tails([member.tail for member in self.members])
+
+    @cached_property
     def _attributing(self) -> tuple[Sequence[str], Sequence[Floats]]:
         found = [(m.name, m.residual_scale) for m in self.members if m.residual_scale is not None]
         return [name for name, _ in found], [scale for _, scale in found]
 
     def judge(self, readings: Readings, n_features: int) -> Judgement:
         """Calibrate, fuse and attribute the readings of `n` windows."""
-        surprise = _surprise(self.members, readings)
+        surprise = self._tails.surprise(_errors(readings, self.detectors))
         n = len(surprise)
         names, scales = self._attributing
         shares = contributions([readings.feature_errors[name] for name in names], scales, n, n_features)
@@ -196,9 +201,6 @@ def _scale_of(feature_errors: Floats | None) -> Floats | None:
     return None if feature_errors is None else residual_scale(feature_errors)
 
 
-def _surprise(members: Sequence[Member], readings: Readings) -> Floats:
-    return np.stack([member.tail.surprise(readings.errors[member.name]) for member in members], axis=1)
-
-
-def _fused(members: Sequence[Member], readings: Readings) -> Floats:
-    return fuse(_surprise(members, readings), np.array([member.weight for member in members]))
+def _errors(readings: Readings, members: Iterable[str]) -> Floats:
+    """Return the members' errors side by side, `(n, n_members)`."""
+    return np.array([readings.errors[member] for member in members]).T

@@ -1,0 +1,223 @@
+"""`anomaliz …`: every verb of the house, thin. Each imports what it calls when it is called."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
+
+import typer
+
+from anomaliz.console import ANOMALIES_FOUND, run
+from anomaliz.core.errors import AnomalizError, DataError
+from anomaliz.training.cli import train
+
+if TYPE_CHECKING:
+    from anomaliz.bundle.bundle import Bundle
+    from anomaliz.config.settings import Settings
+
+app = typer.Typer(
+    name="anomaliz",
+    help="Finds anomalies in metrics and says why.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+bundle_app = typer.Typer(help="Look at bundles.", no_args_is_help=True)
+config_app = typer.Typer(help="Look at settings.", no_args_is_help=True)
+app.add_typer(bundle_app, name="bundle")
+app.add_typer(config_app, name="config")
+app.command()(train)
+
+STANDARD = "-"
+"""Stands for standard input or output where a file is expected."""
+
+ConfigOption = Annotated[Path | None, typer.Option(help="YAML file of settings.")]
+BundleOption = Annotated[Path | None, typer.Option(help="Directory of the bundle. Default: artifact_dir.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+FailOption = Annotated[bool, typer.Option("--fail-on-anomaly", help="Exit with 3 when anomalies were found.")]
+BundleArgument = Annotated[Path, typer.Argument(help="Directory of a bundle.")]
+
+
+@app.command()
+def serve(
+    bundle: BundleOption = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Serve a bundle over HTTP."""
+    from anomaliz.api.serve import serve as serve_forever
+
+    options = {"artifact_dir": None if bundle is None else str(bundle), "api.host": host, "api.port": port}
+    serve_forever(_settings(config, options))
+
+
+@app.command()
+def analyze(
+    window: Annotated[Path, typer.Argument(help="JSON file: one array per feature; - for stdin.")],
+    bundle: BundleOption = None,
+    as_json: JsonOption = False,
+    fail_on_anomaly: FailOption = False,
+) -> None:
+    """Judge the newest point of a window, as POST /analyze does."""
+    from anomaliz.api.offline import analyze_window
+
+    answer = analyze_window(_bundle(bundle), _read(window))
+    typer.echo(_json(answer) if as_json else _sentence(answer))
+    _exit_on(bool(answer["anomaly"]), fail_on_anomaly)
+
+
+@app.command()
+def detect(
+    series: Annotated[Path, typer.Argument(help="CSV or Parquet with a timestamp column; - for stdin.")],
+    bundle: BundleOption = None,
+    out: Annotated[Path | None, typer.Option(help="CSV file for the scores; - for stdout.")] = None,
+    plot: Annotated[Path | None, typer.Option(help="PNG file for a plot.")] = None,
+    as_json: JsonOption = False,
+    fail_on_anomaly: FailOption = False,
+) -> None:
+    """Score a whole series and list its events."""
+    from anomaliz.api.offline import detect_series
+
+    source: Path | BinaryIO = sys.stdin.buffer if str(series) == STANDARD else series
+    detection = detect_series(_bundle(bundle), source)
+    if plot:
+        from anomaliz.visualization.series import scored_series
+        from anomaliz.visualization.style import save
+
+        save(scored_series(detection.verdicts, detection.events, series.name), plot)
+    if out:
+        _write(out, detection.to_csv())
+    if as_json:
+        typer.echo(_json(detection.answer()))
+    elif str(out) != STANDARD:
+        typer.echo(detection.summary())
+    _exit_on(bool(detection.events), fail_on_anomaly)
+
+
+@bundle_app.command("show")
+def show_bundle(path: BundleArgument, as_json: JsonOption = False) -> None:
+    """Print what a bundle is: features, window, detectors, threshold, data, test metrics."""
+    from anomaliz.bundle.bundle import Bundle
+    from anomaliz.bundle.description import describe, facts
+
+    bundle = Bundle.load(path)
+    typer.echo(json.dumps(facts(bundle), indent=2) if as_json else describe(bundle))
+
+
+@bundle_app.command("verify")
+def verify_bundle(path: BundleArgument) -> None:
+    """Check every file against its hash, and score the canary window."""
+    from anomaliz.bundle.bundle import Bundle
+    from anomaliz.bundle.manifest import verify
+
+    manifest = verify(path)
+    Bundle.load(path).score_canary()
+    typer.echo(f"{path} is whole: {len(manifest.files)} files match, version {manifest.version}")
+
+
+@bundle_app.command("diff")
+def diff_bundles(one: BundleArgument, other: BundleArgument, as_json: JsonOption = False) -> None:
+    """Print what differs between two bundles."""
+    from anomaliz.bundle.bundle import Bundle
+    from anomaliz.bundle.description import differences
+
+    found = differences(Bundle.load(one), Bundle.load(other))
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    for name, (left, right) in found.items():
+        typer.echo(f"{name}: {left} -> {right}")
+    if not found:
+        typer.echo("no difference")
+
+
+@config_app.command("show")
+def show_config(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Print the effective settings and where each came from."""
+    from anomaliz.config import effective
+    from anomaliz.config.show import render
+
+    settings = effective(config)
+    if as_json:
+        typer.echo(json.dumps({s.key: {"value": s.value, "origin": s.origin} for s in settings}, indent=2))
+    else:
+        typer.echo(render(settings))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from anomaliz import __version__
+
+    typer.echo(__version__)
+
+
+def main() -> None:
+    """Run the command line."""
+    run(app)
+
+
+def _settings(config: Path | None = None, options: dict[str, Any] | None = None) -> "Settings":
+    from anomaliz.config import load_settings
+
+    return load_settings(config, overrides=options)
+
+
+def _bundle(path: Path | None) -> "Bundle":
+    from anomaliz.bundle.bundle import Bundle
+
+    return Bundle.load(path or _settings().artifact_dir)
+
+
+def _read(path: Path) -> bytes:
+    if str(path) == STANDARD:
+        return sys.stdin.buffer.read()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}): give a file, or - for stdin") from None
+
+
+def _write(path: Path, text: str) -> None:
+    if str(path) == STANDARD:
+        typer.echo(text, nl=False)
+        return
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    except OSError as error:
+        raise AnomalizError(f"{path} cannot be written ({error.strerror}): choose another place") from None
+
+
+def _json(answer: dict[str, Any]) -> str:
+    """Return an answer as the service sends it: a reading that is NaN is null."""
+    from pydantic_core import to_json
+
+    return to_json(answer, indent=2, inf_nan_mode="null").decode()
+
+
+def _sentence(answer: dict[str, Any]) -> str:
+    if answer["anomaly"] is None:
+        return f"not scored: {answer['status']}"
+    shares = sorted(answer["contributions"].items(), key=lambda item: -item[1]["contribution"])
+    feature, why = shares[0]
+    verdict = "anomaly" if answer["anomaly"] else "normal"
+    return (
+        f"{verdict}: score {answer['score']:.3f}, threshold {answer['threshold']:.3f}; "
+        f"most in {feature} ({why['observed']:g}, expected {_number(why['expected'])}), "
+        f"by {answer['model_used']}"
+    )
+
+
+def _number(value: float | None) -> str:
+    return "unknown" if value is None or value != value else f"{value:.4g}"
+
+
+def _exit_on(anomalies: bool, fail: bool) -> None:
+    if anomalies and fail:
+        raise typer.Exit(ANOMALIES_FOUND)
+
+
+if __name__ == "__main__":
+    main()
