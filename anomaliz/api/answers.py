@@ -1,0 +1,100 @@
+"""Answers: verdicts as the dicts that are sent. A missing reading is NaN here and null when sent."""
+
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from anomaliz.bundle.bundle import Bundle
+from anomaliz.core.score import score_of
+from anomaliz.core.types import Stamps
+from anomaliz.core.verdict import Status, Verdicts
+
+Answer: TypeAlias = dict[str, Any]
+
+STATUSES = [status.name for status in Status]
+UNITS = ("s", "ms", "us", "ns")
+
+
+def identity(bundle: Bundle) -> Answer:
+    """Return which bundle it is."""
+    return {"name": bundle.name, "version": bundle.version, "sha256": bundle.sha256}
+
+
+def answers_of(bundle: Bundle, verdicts: Verdicts) -> list[Answer]:
+    """Return one answer of /analyze for each verdict, in order."""
+    named = identity(bundle)
+    detectors = _detectors(verdicts)
+    contributions = _contributions(verdicts)
+    rows = zip(
+        verdicts.scored.tolist(),
+        verdicts.anomaly.tolist(),
+        verdicts.score.tolist(),
+        verdicts.status.tolist(),
+        strict=True,
+    )
+    return [
+        {
+            "anomaly": anomaly if scored else None,
+            "score": score,
+            "threshold": verdicts.threshold,
+            "model_used": verdicts.leading_detector(i) if scored else None,
+            "analysis": None,
+            "severity": None,
+            "recommendation": None,
+            "status": STATUSES[status],
+            "profile": verdicts.profile,
+            "detectors": detectors[i],
+            "contributions": contributions[i],
+            "rank_score": None,
+            "alert_score": None,
+            "alert": None,
+            "timestamp": None,
+            "bundle": named,
+        }
+        for i, (scored, anomaly, score, status) in enumerate(rows)
+    ]
+
+
+def stamps_text(times: Stamps) -> list[str]:
+    """Return `times (n,)` as ISO-8601 text in UTC, in the coarsest unit that loses nothing."""
+    nanoseconds = times.astype("datetime64[ns]").view(np.int64)
+    unit = next(unit for unit in UNITS if not (nanoseconds % (10 ** (9 - 3 * UNITS.index(unit)))).any())
+    texts: list[str] = np.datetime_as_string(times.astype(f"datetime64[{unit}]"), timezone="UTC").tolist()
+    return texts
+
+
+def _detectors(verdicts: Verdicts) -> list[Answer]:
+    scores = score_of(verdicts.detector_surprise).tolist()
+    surprises = verdicts.detector_surprise.tolist()
+    return [
+        {
+            name: {"score": score, "surprise": surprise}
+            for name, score, surprise in zip(verdicts.detectors, *row, strict=True)
+        }
+        for row in zip(scores, surprises, strict=True)
+    ]
+
+
+def _contributions(verdicts: Verdicts) -> list[Answer]:
+    columns = (
+        verdicts.contributions,
+        verdicts.observed,
+        verdicts.expected,
+        verdicts.expected_lower,
+        verdicts.expected_upper,
+    )
+    return [
+        {
+            feature: {
+                "contribution": contribution,
+                "observed": observed,
+                "expected": expected,
+                "expected_lower": lower,
+                "expected_upper": upper,
+            }
+            for feature, contribution, observed, expected, lower, upper in zip(
+                verdicts.features, *row, strict=True
+            )
+        }
+        for row in zip(*(column.tolist() for column in columns), strict=True)
+    ]

@@ -1,0 +1,97 @@
+"""The application: `uvicorn anomaliz.api.main:app`."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from anomaliz import __version__
+from anomaliz.api import logs, problems
+from anomaliz.api.keys import ApiKeys
+from anomaliz.api.openapi import document
+from anomaliz.api.request_log import RequestLog
+from anomaliz.api.routes import analyze, batch, bundle, detect, docs, health, metrics
+from anomaliz.api.service import Service
+from anomaliz.config.loading import load_settings
+from anomaliz.config.settings import Settings
+from anomaliz.core.errors import AnomalizError
+
+logger = logging.getLogger(__name__)
+
+
+class AnomalizAPI(FastAPI):
+    """The app of a service; its OpenAPI document follows the bundle in service."""
+
+    def __init__(self, service: Service) -> None:
+        keys = service.settings.api.api_keys
+        super().__init__(
+            title="Anomaliz",
+            version=__version__,
+            description="Finds anomalies in metrics and says why.",
+            docs_url=None,
+            redoc_url=None,
+            redirect_slashes=False,
+            lifespan=_lifespan,
+            middleware=[
+                Middleware(RequestLog, monitoring=service.monitoring),
+                Middleware(ApiKeys, keys=keys),
+            ],
+        )
+        self.state.service = service
+        self._documents: dict[str | None, dict[str, Any]] = {}
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the document for the bundle in service; only the newest is kept."""
+        service: Service = self.state.service
+        bundle = service.holder.bundle
+        sha256 = bundle.sha256 if bundle else None
+        if sha256 not in self._documents:
+            made = document(self, bundle, locked=bool(service.settings.api.api_keys))
+            self._documents = {sha256: made}
+        return self._documents[sha256]
+
+
+def create_app(settings: Settings | None = None) -> AnomalizAPI:
+    """Return the app for these settings, by default the effective ones; raises ConfigError for a bad one.
+
+    The bundle is loaded when the app starts. Without one it starts all the same, and is not ready.
+    """
+    app = AnomalizAPI(Service.from_settings(settings or load_settings()))
+    problems.add_handlers(app)
+    for routes in (analyze, batch, detect, health, bundle, metrics, docs):
+        app.include_router(routes.router)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    service: Service = app.state.service
+    service.holder.load_if_changed()
+    _say_what_is_missing(service.settings)
+    async with service.holder.polling(service.settings.api.reload_seconds):
+        yield
+
+
+def _say_what_is_missing(settings: Settings) -> None:
+    if settings.agent.backend != "disabled":
+        logger.warning(
+            "this release has no explanation agent: analysis, severity and recommendation stay null",
+            extra={"agent_backend": settings.agent.backend},
+        )
+
+
+def __getattr__(name: str) -> AnomalizAPI:
+    """Make `app` when a server asks for it, so that importing this module reads no settings."""
+    if name != "app":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        settings = load_settings()
+    except AnomalizError as error:
+        raise SystemExit(str(error)) from None
+    logs.configure(settings.logging)
+    app = create_app(settings)
+    globals()["app"] = app
+    return app

@@ -1,0 +1,28 @@
+"""The newest point of a series: how /analyze and /analyze/batch judge it."""
+
+from anomaliz.api.answers import Answer, answers_of, stamps_text
+from anomaliz.api.monitoring import Monitoring
+from anomaliz.bundle.bundle import Bundle
+from anomaliz.core.types import Floats, Stamps
+
+
+def newest_window(bundle: Bundle, values: Floats, times: Stamps | None) -> Floats | None:
+    """Return the newest window of finite `values (n, n_features)`, or None where rows are missing in time."""
+    if times is not None and len(bundle.regularise(values, times)[0]) > len(values):
+        return None
+    return values[-bundle.window_size :]
+
+
+def answer_with_gaps(bundle: Bundle, values: Floats, times: Stamps, monitoring: Monitoring) -> Answer:
+    """Return the newest point's answer for a series in which the stamps `(n,)` show missing rows."""
+    whole, stamps, _ = bundle.regularise(values, times)
+    verdicts = bundle.score(whole, stamps, newest=1)
+    monitoring.scored(verdicts)
+    return answers_of(bundle, verdicts)[0]
+
+
+def stamped(answer: Answer, times: Stamps | None) -> Answer:
+    """Return the answer with the newest of the stamps `(n,)`, where there are any."""
+    if times is not None:
+        answer["timestamp"] = stamps_text(times[-1:])[0]
+    return answer

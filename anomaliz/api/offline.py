@@ -1,0 +1,36 @@
+"""The service's answers without the service: what the command line calls."""
+
+from pathlib import Path
+from typing import BinaryIO
+
+from anomaliz.api.answers import Answer, answers_of
+from anomaliz.api.body import parse_json
+from anomaliz.api.columns import ColumnReader
+from anomaliz.api.detection import Detection
+from anomaliz.api.newest import stamped
+from anomaliz.api.problems import ProblemError
+from anomaliz.api.rows import in_order
+from anomaliz.bundle.bundle import Bundle
+from anomaliz.core.errors import DataError
+from anomaliz.data.tabular import read_dataset
+
+MAX_ROWS = 10_000_000
+"""Rows that one command reads at most: a wrong file, not a long series, has more."""
+
+
+def analyze_window(bundle: Bundle, raw: bytes) -> Answer:
+    """Return the answer of /analyze to a body; raises DataError where the service would refuse it."""
+    try:
+        body = parse_json(raw)
+    except ProblemError as error:
+        raise DataError(str(error)) from None
+    values, times = ColumnReader(bundle.features, bundle.window_size, MAX_ROWS).read(body)
+    rows = values if times is None else bundle.regularise(values, times)[0]
+    return stamped(answers_of(bundle, bundle.score(rows, newest=1))[0], times)
+
+
+def detect_series(bundle: Bundle, source: Path | BinaryIO) -> Detection:
+    """Score the series in a CSV or Parquet file; raises DataError that names the column at fault."""
+    dataset = read_dataset(source, max_rows=MAX_ROWS, to_score=True)
+    values = in_order(dataset, bundle.features)
+    return Detection.of(bundle, values, dataset.times, MAX_ROWS)

@@ -1,0 +1,54 @@
+"""POST /analyze: is the newest point an anomaly?"""
+
+from fastapi import APIRouter
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from anomaliz.api.answers import Answer
+from anomaliz.api.body import JSON_TYPES, parse_json, read_body
+from anomaliz.api.columns import ColumnReader
+from anomaliz.api.newest import answer_with_gaps, newest_window, stamped
+from anomaliz.api.responses import JSON
+from anomaliz.api.schemas import AnalyzeAnswer, documented
+from anomaliz.api.service import Service
+from anomaliz.bundle.bundle import Bundle
+from anomaliz.core.types import Floats, Stamps
+
+router = APIRouter(tags=["scoring"])
+
+INLINE_BYTES = 65_536
+"""Larger bodies are read in a thread: they take longer than the hop, and would hold up other requests."""
+
+
+# Neither pydantic nor a thread is on this path: both cost more than scoring does.
+@router.post(
+    "/analyze", responses=documented(AnalyzeAnswer, 400, 413, 415, 422, 503), summary="Judge the newest point"
+)
+async def analyze(request: Request) -> Response:
+    """Takes one array per feature of the bundle, oldest value first, and optional `timestamps`.
+
+    The newest point is judged; the rows before it are its history.
+    """
+    service = Service.of(request)
+    bundle = service.holder.current()
+    limits = service.settings.api
+    raw, _ = await read_body(request, JSON_TYPES, limits.max_body_bytes)
+    reader = ColumnReader(bundle.features, bundle.window_size, limits.max_rows)
+    if len(raw) <= INLINE_BYTES:
+        values, times = _read(reader, raw)
+    else:
+        values, times = await run_in_threadpool(_read, reader, raw)
+    return JSON(await _answer(service, bundle, values, times))
+
+
+def _read(reader: ColumnReader, raw: bytes) -> tuple[Floats, Stamps | None]:
+    return reader.read(parse_json(raw))
+
+
+async def _answer(service: Service, bundle: Bundle, values: Floats, times: Stamps | None) -> Answer:
+    window = newest_window(bundle, values, times)
+    if window is not None:
+        return stamped(await service.queue.answer(bundle, window), times)
+    assert times is not None  # only stamps can show that rows are missing
+    return stamped(answer_with_gaps(bundle, values, times, service.monitoring), times)

@@ -1,0 +1,32 @@
+"""Probes: is the process alive, and can it score?"""
+
+from http import HTTPStatus
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from anomaliz.api.answers import identity
+from anomaliz.api.problems import ProblemError
+from anomaliz.api.responses import JSON
+from anomaliz.api.schemas import Health, Readiness, documented
+from anomaliz.api.service import Service
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/health", responses=documented(Health), summary="Is the process alive?")
+@router.get("/livez", responses=documented(Health), summary="Is the process alive?")
+async def livez() -> Response:
+    """Answers as long as the process can answer at all."""
+    return JSON({"status": "ok"})
+
+
+@router.get("/readyz", responses=documented(Readiness, 503), summary="Can it score?")
+async def readyz(request: Request) -> Response:
+    """Answers 200 once a bundle is verified, loaded and has scored its canary; else 503 with the reason."""
+    holder = Service.of(request).holder
+    bundle = holder.bundle
+    if bundle is None:
+        raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, holder.reason)
+    return JSON({"status": "ready", "bundle": identity(bundle)})

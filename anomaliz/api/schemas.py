@@ -1,0 +1,144 @@
+"""The shapes of answers, for the OpenAPI document. Nothing is built from them: tests hold answers to them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+StatusName = Literal["ok", "degraded", "warming_up", "no_data"]
+SeverityName = Literal["low", "medium", "critical"]
+PROBLEM_REF = {"$ref": "#/components/schemas/Problem"}
+
+
+class Shape(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Problem(BaseModel):
+    """Details of a problem (RFC 9457)."""
+
+    type: str = Field(examples=["about:blank"])
+    title: str = Field(examples=["Unprocessable Entity"])
+    status: int = Field(examples=[422])
+    detail: str = Field(description="What is wrong and how to mend it, in one sentence.")
+    field: str | None = Field(None, description="The field, column or header at fault, where there is one.")
+
+
+class BundleIdentity(Shape):
+    name: str
+    version: str
+    sha256: str
+
+
+class DetectorReading(Shape):
+    score: float | None
+    surprise: float | None = Field(description="-log10 of the tail probability under normal behaviour.")
+
+
+class Contribution(Shape):
+    contribution: float | None = Field(description="Share of the anomaly; a point's shares sum to 1.")
+    observed: float | None
+    expected: float | None
+    expected_lower: float | None
+    expected_upper: float | None
+
+
+class AnalyzeAnswer(Shape):
+    anomaly: bool | None = Field(description="score >= threshold; null without a score.")
+    score: float | None = Field(ge=0, le=1, description="0.3 is one in a thousand normal points.")
+    threshold: float
+    model_used: str | None = Field(description="The detector that contributed most.")
+    analysis: str | None
+    severity: SeverityName | None
+    recommendation: str | None
+    status: StatusName
+    profile: str
+    detectors: dict[str, DetectorReading]
+    contributions: dict[str, Contribution]
+    rank_score: float | None
+    alert_score: float | None
+    alert: bool | None
+    timestamp: datetime | None = Field(description="The newest stamp, where stamps were sent.")
+    bundle: BundleIdentity
+
+
+class WindowError(Shape):
+    error: Problem
+
+
+class BatchAnswer(Shape):
+    results: list[AnalyzeAnswer | WindowError] = Field(description="In the order of the windows.")
+
+
+class DetectedPoint(Shape):
+    timestamp: datetime | None
+    status: StatusName
+    score: float | None = Field(ge=0, le=1)
+    anomaly: bool | None
+
+
+class DetectedEvent(Shape):
+    start: datetime | int
+    end: datetime | int = Field(description="The first row after the event.")
+    peak: datetime | int
+    score: float = Field(ge=0, le=1, description="The peak's.")
+    severity: SeverityName
+    points: int
+    contributions: dict[str, float]
+
+
+class DetectAnswer(Shape):
+    profile: str
+    threshold: float
+    bundle: BundleIdentity
+    points: list[DetectedPoint]
+    events: list[DetectedEvent]
+
+
+class Health(Shape):
+    status: Literal["ok"]
+
+
+class Readiness(Shape):
+    status: Literal["ready"]
+    bundle: BundleIdentity
+
+
+class BundleDescription(BundleIdentity):
+    created: datetime
+    product_version: str
+    features: list[str]
+    window_size: int
+    step_seconds: float | None
+    profiles: dict[str, list[str]] = Field(description="Each profile's detectors.")
+    threshold: float
+
+
+class ReloadAnswer(Shape):
+    result: Literal["loaded", "unchanged"]
+    bundle: BundleIdentity
+
+
+class TrainingMetrics(Shape):
+    bundle: BundleIdentity
+    metrics: dict[str, Any]
+
+
+def documented(
+    answer: type[Shape], *problems: int, also: Sequence[str] = ()
+) -> dict[int | str, dict[str, Any]]:
+    """Return a route's `responses`: its answer, text of other media types, and the problems it can have."""
+    success: dict[str, Any] = {"model": answer, "description": "Success"}
+    if also:
+        success["content"] = {media_type: {"schema": {"type": "string"}} for media_type in also}
+    return {200: success, **{status: documented_problem(status) for status in problems}}
+
+
+def documented_problem(status: int) -> dict[str, Any]:
+    """Return the OpenAPI description of a problem with this status."""
+    return {
+        "description": HTTPStatus(status).phrase,
+        "content": {"application/problem+json": {"schema": PROBLEM_REF}},
+    }
