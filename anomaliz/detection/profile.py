@@ -157,6 +157,10 @@ class Profile:
         return Tails([member.tail for member in self.members])
 
     @cached_property
+    def _fused_tail(self) -> Tails:
+        return Tails([self.fused])
+
+    @cached_property
     def _attributing(self) -> tuple[Sequence[str], Sequence[Floats]]:
         found = [(m.name, m.residual_scale) for m in self.members if m.residual_scale is not None]
         return [name for name, _ in found], [scale for _, scale in found]
@@ -168,8 +172,8 @@ class Profile:
         names, scales = self._attributing
         shares = contributions([readings.feature_errors[name] for name in names], scales, n, n_features)
         expected, lower, upper = self._band(readings, n, n_features)
-        fused = self.fused.surprise(fuse(surprise, self.weights))
-        return Judgement(fused, surprise, shares, expected, lower, upper)
+        fused = self._fused_tail.surprise(fuse(surprise, self.weights)[:, np.newaxis])
+        return Judgement(fused[:, 0], surprise, shares, expected, lower, upper)
 
     def to_json(self) -> dict[str, Any]:
         return {
