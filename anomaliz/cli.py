@@ -79,6 +79,10 @@ def detect(
     """Score a whole series and list its events."""
     from anomaliz.api.offline import detect_series
 
+    if as_json and str(out) == STANDARD:
+        raise typer.BadParameter("prints CSV, and --json prints JSON: choose one", param_hint="--out -")
+    if str(plot) == STANDARD:
+        raise typer.BadParameter("a picture needs a file", param_hint="--plot -")
     source: Path | BinaryIO = sys.stdin.buffer if str(series) == STANDARD else series
     detection = detect_series(_bundle(bundle), source)
     if plot:

@@ -7,7 +7,6 @@ import typer
 from anomaliz.core.errors import AnomalizError
 
 FAILED = 1
-MISUSED = 2
 ANOMALIES_FOUND = 3
 INTERRUPTED = 130
 

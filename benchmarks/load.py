@@ -75,9 +75,12 @@ class _Client(asyncio.Protocol):
 
 
 def _receive(connection: socket.socket) -> None:
-    received = connection.recv(65536)
+    received = b""
     while len(received) < _expected(received):
-        received += connection.recv(65536)
+        more = connection.recv(65536)
+        if not more:
+            raise ConnectionError("the server closed the connection before its answer was whole")
+        received += more
 
 
 def _expected(received: bytes) -> float:

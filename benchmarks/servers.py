@@ -41,19 +41,19 @@ def running(app: str, bundle: Path, path: str, body: bytes) -> Iterator[Server]:
     began = time.perf_counter()
     with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
         try:
-            _wait(port, request(port, path, body))
+            _wait(process, port, request(port, path, body))
             yield Server(port, time.perf_counter() - began, psutil.Process(process.pid))
         finally:
             process.terminate()
 
 
-def _wait(port: int, message: bytes) -> None:
+def _wait(process: subprocess.Popen[bytes], port: int, message: bytes) -> None:
     until = time.perf_counter() + PATIENCE
     while True:
         try:
             latencies(port, message, 1)
         except OSError:
-            if time.perf_counter() > until:
+            if process.poll() is not None or time.perf_counter() > until:
                 raise
             time.sleep(0.01)
         else:

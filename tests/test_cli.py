@@ -128,6 +128,7 @@ def test_config_show_says_where_a_value_came_from(tmp_path: Path) -> None:
         (["train", "--data", "absent.csv"], "absent.csv does not exist"),
         (["train", "--config", "absent.yaml"], "absent.yaml"),
         (["train", "--profile", "daily"], "data.profile"),
+        (["train", "--out", "."], "holds something else than a bundle"),
         (["bundle", "verify", "absent"], "absent is not a complete bundle"),
         (["serve", "--port", "70000"], "api.port"),
     ],
@@ -135,6 +136,7 @@ def test_config_show_says_where_a_value_came_from(tmp_path: Path) -> None:
 def test_an_error_is_one_sentence_and_exit_code_1(
     arguments: list[str], said: str, bundle_dir: Path, tmp_path: Path
 ) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
     done = run(*(argument.format(bundle=bundle_dir) for argument in arguments), cwd=tmp_path)
     assert done.returncode == 1
     assert said in done.stderr
@@ -174,6 +176,29 @@ def test_a_bad_series_is_one_sentence(tmp_path: Path, text: str, said: str) -> N
 @pytest.mark.parametrize("arguments", [["--nope"], ["analyze"], ["train", "--seeds", "0"]])
 def test_misuse_is_exit_code_2(arguments: list[str]) -> None:
     assert run(*arguments).returncode == 2
+
+
+def test_training_without_its_extra_names_it(tmp_path: Path) -> None:
+    code = "import sys; sys.modules['onnx'] = None; from anomaliz.training.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 1
+    assert done.stderr == "error: Training needs the 'train' extra: pip install 'anomaliz[train]'\n"
+
+
+def test_an_unknown_detector_is_refused_before_training(tmp_path: Path) -> None:
+    (tmp_path / "my.yaml").write_text("detection: {members: [forest]}\n")
+    done = run("train", "--config", "my.yaml", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "choose from isolation_forest, lstm_autoencoder, lstm_forecaster" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--out", "-", "--json"], ["--plot", "-"]])
+def test_two_things_on_one_stdout_are_misuse(bundle_dir: Path, series: Path, arguments: list[str]) -> None:
+    done = run("detect", "--bundle", bundle_dir, series, *arguments)
+    assert done.returncode == 2
+    assert done.stdout == ""
 
 
 def test_the_command_line_imports_nothing_heavy_for_help() -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import pairwise
 from typing import NoReturn
 
@@ -10,11 +9,11 @@ import numpy as np
 
 from anomaliz.core.errors import DataError
 from anomaliz.core.stamps import parse_stamps, require_increasing
+from anomaliz.core.suggestion import LONGEST_NAME, nearest
 from anomaliz.core.types import Floats, Stamps
 
 STAMPS = "timestamps"
 NUMBERS = {int, float}
-LONGEST_NAME = 60
 
 
 @dataclass(frozen=True)
@@ -114,8 +113,8 @@ def check_rows(rows: int, window_size: int, max_rows: int, field: str | None = N
 
 def refuse_unknown(name: str, features: Sequence[str]) -> NoReturn:
     """Raise DataError for a feature that the bundle does not have, with its near match."""
-    close = get_close_matches(name[:LONGEST_NAME], features, n=1)
-    hint = f"did you mean {close[0]}?" if close else "send " + ", ".join(features)
+    near = nearest(name, features)
+    hint = f"did you mean {near}?" if near else "send " + ", ".join(features)
     shown = name if len(name) <= LONGEST_NAME else name[:LONGEST_NAME] + "…"
     raise DataError(f"{shown!r} is not a feature of the bundle: {hint}", field=shown)
 

@@ -8,17 +8,24 @@ from anomaliz.core.types import Floats, Stamps
 
 def newest_window(bundle: Bundle, values: Floats, times: Stamps | None) -> Floats | None:
     """Return the newest window of finite `values (n, n_features)`, or None where rows are missing in time."""
-    if times is not None and len(bundle.regularise(values, times)[0]) > len(values):
-        return None
+    if times is not None:
+        values, times = _within_reach(bundle, values, times)
+        if len(bundle.regularise(values, times)[0]) > len(values):
+            return None
     return values[-bundle.window_size :]
 
 
 def answer_with_gaps(bundle: Bundle, values: Floats, times: Stamps, monitoring: Monitoring) -> Answer:
     """Return the newest point's answer for a series in which the stamps `(n,)` show missing rows."""
-    whole, stamps, _ = bundle.regularise(values, times)
+    whole, stamps, _ = bundle.regularise(*_within_reach(bundle, values, times))
     verdicts = bundle.score(whole, stamps, newest=1)
     monitoring.scored(verdicts)
     return answers_of(bundle, verdicts)[0]
+
+
+def _within_reach(bundle: Bundle, values: Floats, times: Stamps) -> tuple[Floats, Stamps]:
+    """Return the newest rows, those that can bear on the newest point: histories may be long."""
+    return values[-bundle.reach - 1 :], times[-bundle.reach - 1 :]
 
 
 def stamped(answer: Answer, times: Stamps | None) -> Answer:

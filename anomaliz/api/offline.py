@@ -14,7 +14,7 @@ from anomaliz.bundle.bundle import Bundle
 from anomaliz.core.errors import DataError
 from anomaliz.data.tabular import read_dataset
 
-MAX_ROWS = 10_000_000
+MAX_ROWS = 2_000_000
 """Rows that one command reads at most: a wrong file, not a long series, has more."""
 
 

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 
-import numpy as np
 from starlette.concurrency import run_in_threadpool
 
 from anomaliz.api.monitoring import Monitoring
@@ -100,13 +99,11 @@ def _tried(directory: Path) -> Bundle:
     """Return the directory's bundle, verified, once it has scored its canary window."""
     try:
         bundle = Bundle.load(directory)
-        verdicts = bundle.score_windows(bundle.canary[np.newaxis])
+        bundle.score_canary()
     except BundleError:
         raise
     except Exception as error:
         raise BundleError(f"{directory} cannot be used ({error}): train the bundle again") from error
-    if not np.isfinite(verdicts.score).all():
-        raise BundleError(f"{directory} gives its own canary window no score: train the bundle again")
     return bundle
 
 

@@ -17,21 +17,22 @@ from anomaliz.bundle.manifest import (
     METRICS_FILE,
     THRESHOLD_FILE,
     Manifest,
-    read_manifest,
-    read_verified,
+    read_whole,
 )
 from anomaliz.bundle.session import ScoringSession
 from anomaliz.core.errors import BundleError, DataError
+from anomaliz.core.stamps import infer_step
 from anomaliz.core.types import Flags, Floats, Stamps
 from anomaliz.core.verdict import ScoringState, Status, Verdicts
-from anomaliz.detection.profile import Judgement, Profile
+from anomaliz.detection.profile import WINDOW_PROFILE, Judgement, Profile
 from anomaliz.preprocessing.gaps import forward_fill, insert_gaps
 from anomaliz.preprocessing.windowing import complete, sliding_windows
 
 if TYPE_CHECKING:
     import pandas as pd
 
-WINDOW_PROFILE = "window"
+OTHER_STEP = 1.5
+"""Stamps whose typical distance differs from the bundle's step by this factor are of another step."""
 
 
 @dataclass(frozen=True)
@@ -50,18 +51,21 @@ class Bundle:
     @classmethod
     def load(cls, directory: Path) -> Self:
         """Read the bundle in `directory`, checking every file's hash; raises BundleError with the reason."""
-        manifest, sha256 = read_manifest(directory)
-        content = read_verified(directory, manifest)
+        manifest, sha256, content = read_whole(directory)
+        session = ScoringSession(content[GRAPH_FILE])
         try:
             with np.load(io.BytesIO(content[HISTORY_FILE]), allow_pickle=False) as history:
                 canary = history["canary"]
             profile = Profile.from_json(WINDOW_PROFILE, json.loads(content[THRESHOLD_FILE])[WINDOW_PROFILE])
             metadata, metrics = (json.loads(content[name]) for name in (METADATA_FILE, METRICS_FILE))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise BundleError(
                 f"{directory} cannot be understood ({error!r}): train the bundle again"
             ) from error
-        return cls(manifest, sha256, ScoringSession(content[GRAPH_FILE]), profile, canary, metadata, metrics)
+        shape = (manifest.window_size, len(manifest.features))
+        if not shape == session.window_shape == canary.shape:
+            raise BundleError(f"{directory} has parts of different bundles: train the bundle again")
+        return cls(manifest, sha256, session, profile, canary, metadata, metrics)
 
     @property
     def name(self) -> str:
@@ -89,6 +93,11 @@ class Bundle:
         """Rows for which a missing value may be stood for by the one before it."""
         return self.window_size
 
+    @property
+    def reach(self) -> int:
+        """Earlier rows that can bear on a row's verdict."""
+        return self.window_size - 1 + self.fill_limit
+
     def score(
         self,
         values: Floats,
@@ -104,14 +113,14 @@ class Bundle:
         are. `state` is that of an earlier call's verdicts and makes this call continue that series. With
         `newest=k` only the last k rows get verdicts. Raises DataError for a wrong shape or an infinity.
         """
-        values = self._checked(values)
+        values = self._checked(values, times)
         n = len(values) if newest is None else min(newest, len(values))
         rows = values if state is None else np.concatenate([state.rows, values])
-        rows = rows[-(n + self._reach) :]
+        rows = rows[-(n + self.reach) :]
         filled = forward_fill(rows, self.fill_limit) if np.isnan(rows).any() else rows
         windows = sliding_windows(filled, self.window_size)
         windows = windows[max(0, len(windows) - n) :]
-        status = self._status(rows[len(rows) - n :], filled[len(rows) - n :], windows)
+        status = self._status(rows, filled, n)
         scored = status <= Status.degraded
         judgement = self._judge(windows, np.flatnonzero(scored[n - len(windows) :]))
         return self._verdicts(
@@ -119,7 +128,7 @@ class Bundle:
             status,
             observed=values[len(values) - n :],
             times=None if times is None else times[len(times) - n :],
-            state=ScoringState(rows[max(0, len(rows) - self._reach) :].copy()),
+            state=ScoringState(rows[max(0, len(rows) - self.reach) :].copy(), _last(times, state)),
         )
 
     def score_windows(self, windows: Floats) -> Verdicts:
@@ -129,15 +138,27 @@ class Bundle:
         judgement = self._judge(windows, np.arange(len(windows)))
         return self._verdicts(judgement, status, observed, None, ScoringState(observed[:0]))
 
-    def regularise(self, values: Floats, times: Stamps) -> tuple[Floats, Stamps, NDArray[np.intp]]:
+    def regularise(
+        self, values: Floats, times: Stamps, state: ScoringState | None = None
+    ) -> tuple[Floats, Stamps, NDArray[np.intp]]:
         """Insert NaN rows where stamps are missing, so that rows are one step apart.
 
-        Returns the values, the stamps, and the positions of the given rows among them.
+        Returns the values, the stamps, and the positions of the given rows among them. With the `state` of
+        earlier verdicts, a gap between them and the first row counts too. Raises DataError for stamps that
+        lie clearly closer together or farther apart than the bundle's step.
         """
         if self.step is None:
             return values, times, np.arange(len(times))
+        _require_step(times, self.step)
         # One row beyond what filling bridges already breaks every window across the gap.
-        return insert_gaps(values, times, self.step, most=self.fill_limit + 1)
+        most = self.fill_limit + 1
+        if state is None or state.last is None:
+            return insert_gaps(values, times, self.step, most=most)
+        before = np.full((1, values.shape[1]), np.nan)
+        values, times, positions = insert_gaps(
+            np.concatenate([before, values]), np.append(state.last, times), self.step, most=most
+        )
+        return values[1:], times[1:], positions[1:] - 1
 
     def score_frame(self, frame: "pd.DataFrame") -> Verdicts:
         """Score a frame; columns go by name, and rows missing in time become NaN rows."""
@@ -153,30 +174,27 @@ class Bundle:
         if not np.isfinite(self.score_windows(self.canary[np.newaxis]).score).all():
             raise BundleError(f"bundle {self.name} gives its canary window no score: train it again")
 
-    @property
-    def _reach(self) -> int:
-        """Earlier rows that can bear on a row's verdict."""
-        return self.window_size - 1 + self.fill_limit
-
-    def _checked(self, values: Floats) -> Floats:
-        values = np.asarray(values, np.float64)
+    def _checked(self, values: Floats, times: Stamps | None) -> Floats:
+        values = np.array(values, np.float64)
         if values.ndim != 2 or values.shape[1] != len(self.features):
             raise DataError(
                 f"the bundle takes rows of {len(self.features)} features, got shape {values.shape}"
             )
         if np.isinf(values).any():
             raise DataError("values must be finite or NaN: infinity is not a measurement")
+        if times is not None and len(times) != len(values):
+            raise DataError(f"{len(values)} rows have {len(times)} stamps: give one stamp for each row")
         return values
 
-    def _status(self, rows: Floats, filled: Floats, windows: Floats) -> NDArray[np.int8]:
+    def _status(self, rows: Floats, filled: Floats, n: int) -> NDArray[np.int8]:
         """Say how far each of the `n` newest rows can be judged, `(n,)` of Status."""
-        missing = np.isnan(rows)
-        unknown = missing.all(axis=1) | np.isnan(filled).any(axis=1)
-        whole = np.zeros(len(rows), bool)
-        whole[len(rows) - len(windows) :] = complete(windows)
-        status = np.where(missing.any(axis=1), Status.degraded, Status.ok)
-        status = np.where(whole, status, Status.warming_up)
-        return np.where(unknown, Status.no_data, status).astype(np.int8)
+        missing = np.isnan(rows).all(axis=1) | np.isnan(filled).any(axis=1)
+        status = np.full(len(rows), Status.warming_up, np.int8)
+        first = self.window_size - 1
+        status[first:][complete(sliding_windows(filled, self.window_size))] = Status.degraded
+        status[first:][complete(sliding_windows(rows, self.window_size))] = Status.ok
+        status[missing] = Status.no_data
+        return status[len(rows) - n :]
 
     def _judge(self, windows: Floats, picked: NDArray[np.intp]) -> Judgement:
         return self.profile.judge(self.session.read(windows, picked), len(self.features))
@@ -200,6 +218,25 @@ class Bundle:
             observed=observed,
             state=state,
             **vars(judgement),
+        )
+
+
+def _last(times: Stamps | None, state: ScoringState | None) -> np.datetime64 | None:
+    if times is not None and len(times):
+        last: np.datetime64 = times[-1]
+        return last
+    return None if state is None else state.last
+
+
+def _require_step(times: Stamps, step: np.timedelta64) -> None:
+    if len(times) < 2:
+        return
+    found = infer_step(times) / step
+    if not 1 / OTHER_STEP < found < OTHER_STEP:
+        raise DataError(
+            f"timestamps are {found:.3g} times the {step / np.timedelta64(1, 's'):g} s apart that the bundle "
+            "was trained on: resample the series",
+            field="timestamp",
         )
 
 

@@ -2,10 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any, Self
+from pathlib import Path, PurePosixPath
+
+from pydantic import TypeAdapter, ValidationError
 
 from anomaliz.core.errors import BundleError
 
@@ -17,6 +17,8 @@ NORMALIZER_FILE = "normalizer.json"
 THRESHOLD_FILE = "threshold.json"
 METADATA_FILE = "metadata.json"
 METRICS_FILE = "metrics.json"
+SERVED_FILES = (GRAPH_FILE, HISTORY_FILE, NORMALIZER_FILE, THRESHOLD_FILE, METADATA_FILE, METRICS_FILE)
+ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,15 @@ class Manifest:
     files: dict[str, str]
     """Path inside the bundle -> sha256 of its content."""
 
-    @classmethod
-    def from_json(cls, state: Mapping[str, Any]) -> Self:
-        return cls(**{**state, "features": tuple(state["features"])})
-
     def to_bytes(self) -> bytes:
         return (json.dumps(asdict(self), indent=2) + "\n").encode()
+
+
+@dataclass(frozen=True)
+class _Format:
+    """What a manifest of any format version has."""
+
+    format_version: object = None
 
 
 def read_manifest(directory: Path) -> tuple[Manifest, str]:
@@ -50,37 +55,44 @@ def read_manifest(directory: Path) -> tuple[Manifest, str]:
 
     Raises BundleError when there is none, it cannot be read, or it has another format version.
     """
-    content = _read(directory / MANIFEST_FILE, directory)
+    content = _read(directory, MANIFEST_FILE)
+    path = directory / MANIFEST_FILE
     try:
-        state = json.loads(content)
-        found = state.get("format_version")
-    except (ValueError, AttributeError):
-        raise BundleError(f"{directory / MANIFEST_FILE} is not a manifest: train the bundle again") from None
+        found = TypeAdapter(_Format).validate_json(content).format_version
+    except ValidationError:
+        raise BundleError(f"{path} is not a manifest: train the bundle again") from None
     if found != FORMAT_VERSION:
         raise BundleError(
             f"{directory} has bundle format {found}, this release reads format {FORMAT_VERSION}: "
             "train it again, or use the release that wrote it"
         )
     try:
-        manifest = Manifest.from_json(state)
-    except (TypeError, KeyError) as error:
-        raise BundleError(
-            f"{directory / MANIFEST_FILE} is incomplete ({error}): train the bundle again"
-        ) from None
-    return manifest, digest(content)
+        return TypeAdapter(Manifest).validate_json(content, strict=True), digest(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise BundleError(f"{path} has a wrong {field} ({first['msg']}): train the bundle again") from None
 
 
-def read_verified(directory: Path, manifest: Manifest) -> dict[str, bytes]:
-    """Return the content of every file that serving reads, each checked against its hash."""
-    needed = [GRAPH_FILE, HISTORY_FILE, NORMALIZER_FILE, THRESHOLD_FILE, METADATA_FILE, METRICS_FILE]
-    return {name: _verified(directory, name, manifest) for name in needed}
+def read_whole(directory: Path) -> tuple[Manifest, str, dict[str, bytes]]:
+    """Return manifest, bundle hash, and the content of every file, each checked against its hash.
+
+    A bundle that is replaced while it is read is read again. Raises BundleError naming the file at fault.
+    """
+    for _ in range(ATTEMPTS - 1):
+        manifest, sha256 = read_manifest(directory)
+        try:
+            return manifest, sha256, _contents(directory, manifest)
+        except BundleError:
+            if read_manifest(directory)[1] == sha256:
+                raise
+    manifest, sha256 = read_manifest(directory)
+    return manifest, sha256, _contents(directory, manifest)
 
 
 def verify(directory: Path) -> Manifest:
-    """Check every file of the bundle against its hash; raise BundleError naming the first that differs."""
-    manifest, _ = read_manifest(directory)
-    for name in manifest.files:
-        _verified(directory, name, manifest)
+    """Check every file of the bundle against its hash; raise BundleError for one that differs or is stray."""
+    manifest, _, _ = read_whole(directory)
     present = {path.relative_to(directory).as_posix() for path in directory.rglob("*") if path.is_file()}
     for stray in sorted(present - set(manifest.files) - {MANIFEST_FILE}):
         raise BundleError(f"{directory / stray} is not in the manifest: remove it, or train the bundle again")
@@ -92,22 +104,34 @@ def digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _verified(directory: Path, name: str, manifest: Manifest) -> bytes:
-    if name not in manifest.files:
-        raise BundleError(f"{directory / MANIFEST_FILE} does not list {name}: train the bundle again")
-    content = _read(directory / name, directory)
-    if digest(content) != manifest.files[name]:
+def _contents(directory: Path, manifest: Manifest) -> dict[str, bytes]:
+    for name in SERVED_FILES:
+        if name not in manifest.files:
+            raise BundleError(f"{directory / MANIFEST_FILE} does not list {name}: train the bundle again")
+    return {name: _verified(directory, name, sha256) for name, sha256 in manifest.files.items()}
+
+
+def _verified(directory: Path, name: str, sha256: str) -> bytes:
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or (directory / name).is_symlink():
+        raise BundleError(
+            f"{directory / MANIFEST_FILE} lists {name}, which is outside the bundle: do not use it"
+        )
+    content = _read(directory, name)
+    if digest(content) != sha256:
         raise BundleError(f"{directory / name} differs from its hash in the manifest: train the bundle again")
     return content
 
 
-def _read(path: Path, directory: Path) -> bytes:
+def _read(directory: Path, name: str) -> bytes:
     try:
-        return path.read_bytes()
-    except FileNotFoundError:
+        return (directory / name).read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
         raise BundleError(
-            f"{directory} is not a complete bundle ({path.name} is missing): "
+            f"{directory} is not a complete bundle ({name} is missing): "
             f"run 'anomaliz train --out {directory}'"
         ) from None
     except OSError as error:
-        raise BundleError(f"{path} cannot be read ({error.strerror}): check its permissions") from None
+        raise BundleError(
+            f"{directory / name} cannot be read ({error.strerror}): check its permissions"
+        ) from None

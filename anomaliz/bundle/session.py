@@ -11,7 +11,7 @@ from anomaliz.core.types import Floats
 from anomaliz.detection.profile import Readings
 
 CHUNK = 1024
-"""Windows in one run of the graph, which bounds the memory of a long series."""
+"""Windows in one run of the graph, which bounds the memory that the graph takes."""
 
 
 class ScoringSession:
@@ -30,8 +30,8 @@ class ScoringSession:
             raise BundleError(
                 f"the scoring graph cannot be loaded ({error}): train the bundle again"
             ) from error
-        self._outputs = [output.name for output in self._session.get_outputs()]
-        self._labels = [name.split("/") for name in self._outputs]
+        self._labels = [output.name.split("/") for output in self._session.get_outputs()]
+        self.window_shape: tuple[int, int] = tuple(self._session.get_inputs()[0].shape[1:])
 
     def read(self, windows: Floats, picked: NDArray[np.intp]) -> Readings:
         """Return the members' readings of raw `windows (n, window_size, n_features)`, of the `picked` ones.

@@ -1,47 +1,95 @@
 """Puts a bundle on disk so that a reader sees the old one, or the new one, or none, and never half of one."""
 
 import ctypes
+import errno
+import fcntl
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from anomaliz.bundle.manifest import MANIFEST_FILE
+from anomaliz.core.errors import AnomalizError
+
 AT_FDCWD = -100
 RENAME_EXCHANGE = 2
+NEW, OLD = "new", "old"
 
 
 @contextmanager
 def replacing(directory: Path) -> Iterator[Path]:
-    """Give a directory to write into, beside `directory`; when the block ends well it takes that name.
+    """Give a directory to write a bundle into; when the block ends well it takes the place of `directory`.
 
-    When the block fails the new directory is removed and the old one stays as it was.
+    Raises AnomalizError when `directory` is something else than a bundle, an empty folder, or nothing: it
+    would be lost. When the block fails, what was there stays as it was.
     """
-    directory = directory.absolute()
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(directory)
-    new = directory.with_name(f".{directory.name}.new-{os.getpid()}")
-    new.mkdir()
-    try:
+    directory = _replaceable(directory)
+    with _workspace(directory) as workspace:
+        new = workspace / NEW
+        new.mkdir()  # unlike the workspace, readable to others as the umask says
         yield new
         _sync(new)
-        _swap(new, directory)
+        _swap(workspace, directory)
         _sync_directory(directory.parent)
+
+
+def _replaceable(directory: Path) -> Path:
+    directory = directory.resolve()
+    if directory.exists() and not directory.is_dir():
+        raise AnomalizError(f"{directory} is a file: name a directory for the bundle")
+    if directory.exists() and any(directory.iterdir()) and not (directory / MANIFEST_FILE).exists():
+        raise AnomalizError(f"{directory} holds something else than a bundle: name a directory of its own")
+    return directory
+
+
+@contextmanager
+def _workspace(directory: Path) -> Iterator[Path]:
+    """Give a hidden directory beside `directory`, locked while the block runs and removed after it."""
+    prefix = f".{directory.name}.training-"
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(directory, prefix)
+        workspace = Path(tempfile.mkdtemp(prefix=prefix, dir=directory.parent))
+    except OSError as error:
+        raise AnomalizError(
+            f"{directory} cannot be written ({error.strerror}): choose another place"
+        ) from None
+    handle = os.open(workspace, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield workspace
     finally:
-        shutil.rmtree(new, ignore_errors=True)
+        shutil.rmtree(workspace, ignore_errors=True)
+        os.close(handle)
 
 
-def _swap(new: Path, directory: Path) -> None:
-    """Give `new` the name `directory`; what had it before is then called `new`."""
-    if not directory.exists():
-        new.rename(directory)
-        return
-    if _exchanged(new, directory):
-        return
-    aside = directory.with_name(f".{directory.name}.old-{os.getpid()}")
-    directory.rename(aside)
-    new.rename(directory)
-    aside.rename(new)
+def _sweep(directory: Path, prefix: str) -> None:
+    """Remove the workspaces of killed runs; the lock tells them from those of running ones."""
+    for left in directory.parent.glob(f"{prefix}*"):
+        handle = os.open(left, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        else:
+            _put_back(left, directory)
+            shutil.rmtree(left, ignore_errors=True)
+        finally:
+            os.close(handle)
+
+
+def _swap(workspace: Path, directory: Path) -> None:
+    """Give the new bundle its name; what had it before goes into the workspace."""
+    new = workspace / NEW
+    try:
+        new.rename(directory)  # nothing there, or an empty folder
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        if not _exchanged(new, directory):
+            _replaced_in_two_steps(workspace, directory)
 
 
 def _exchanged(one: Path, other: Path) -> bool:
@@ -52,21 +100,19 @@ def _exchanged(one: Path, other: Path) -> bool:
     )
 
 
-def _sweep(directory: Path) -> None:
-    """Remove what a killed run left behind."""
-    for left in directory.parent.glob(f".{directory.name}.new-*"):
-        if not _alive(int(left.name.rsplit("-", 1)[1])):
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _alive(pid: int) -> bool:
+def _replaced_in_two_steps(workspace: Path, directory: Path) -> None:
+    """Replace where directories cannot be swapped: for a moment there is no bundle."""
+    directory.rename(workspace / OLD)
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+        (workspace / NEW).rename(directory)
+    finally:
+        _put_back(workspace, directory)
+
+
+def _put_back(workspace: Path, directory: Path) -> None:
+    """Give the old bundle its name again where a replacement in two steps was cut off between them."""
+    if (workspace / OLD).exists() and not directory.exists():
+        (workspace / OLD).rename(directory)
 
 
 def _sync(directory: Path) -> None:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import get_origin
 
 from pydantic import BaseModel
@@ -10,6 +9,7 @@ from pydantic.fields import FieldInfo
 
 from anomaliz.config.settings import Settings
 from anomaliz.core.errors import ConfigError
+from anomaliz.core.suggestion import nearest
 
 PREFIX = "ANOMALIZ_"
 """How every variable of ours begins, whether or not it is a setting."""
@@ -78,16 +78,15 @@ VARIABLES: Mapping[str, Key] = {variable: key for key in KEYS.values() for varia
 
 def unknown_key(dotted: str, *, where: str = "") -> ConfigError:
     """Return the refusal of a dotted key that is neither a setting nor a section."""
-    near = get_close_matches(dotted, [*KEYS, *SECTIONS], n=1)
-    return _unknown(dotted, near[0] if near else None, where)
+    return _unknown(dotted, nearest(dotted, [*KEYS, *SECTIONS]), where)
 
 
 def unknown_variable(name: str, *, where: str = "") -> ConfigError:
     """Return the refusal of a variable that begins like ours and is no setting."""
     # Compared without the prefix that all share, which would make everything look alike.
     dotted = name.upper().removeprefix(PREFIX).strip("_").replace("__", ".").lower()
-    near = get_close_matches(dotted, KEYS, n=1)
-    return _unknown(name, KEYS[near[0]].variable if near else None, where)
+    near = nearest(dotted, KEYS)
+    return _unknown(name, KEYS[near].variable if near else None, where)
 
 
 def section_as_key(dotted: str, *, name: str | None = None, where: str = "") -> ConfigError:

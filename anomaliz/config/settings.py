@@ -109,10 +109,10 @@ class Models(Section):
 class Training(Section):
     """How detectors are fitted."""
 
-    seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = Field(
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = Field(
         description="First seed; the detectors fitted with it are the ones that ship."
     )
-    n_seeds: Count = Field(
+    n_seeds: Annotated[Count, Field(le=1000)] = Field(
         description="Consecutive seeds trained; those after the first are for reporting the spread."
     )
     epochs: Count = Field(description="Most passes over the windows when an LSTM is fitted.")
@@ -160,7 +160,7 @@ class Api(Section):
         description="Port that the service listens on; 0 takes a free one."
     )
     api_keys: tuple[Secret, ...] = Field(
-        description="Keys, one of which each request must carry, save to `/livez` and `/readyz`; "
+        description="Keys, one of which each request must carry, save to `/health`, `/livez` and `/readyz`; "
         "with none, the service is open."
     )
     max_body_bytes: Count = Field(description="Largest request body; a larger one is answered with 413.")
@@ -186,7 +186,7 @@ class Tracking(Section):
     """Where MLflow records training."""
 
     experiment_name: Text = Field(description="MLflow experiment that training runs are recorded in.")
-    tracking_uri: Text = Field(description="MLflow store that training runs are recorded in.")
+    tracking_uri: Text = Field(description="MLflow store for training runs; not used by this release.")
 
 
 class Logging(Section):
@@ -205,7 +205,7 @@ class Settings(BaseSettings):
         frozen=True, extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True
     )
 
-    artifact_dir: Directory = Field(description="Bundle that is served, and written by default.")
+    artifact_dir: Directory = Field(description="Bundle that is served, and that `analyze` and `detect` use.")
     data: Data
     models: Models
     training: Training

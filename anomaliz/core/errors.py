@@ -1,5 +1,7 @@
 """Errors that a user can mend. Each message is one sentence that names the thing and the fix."""
 
+from typing import Self
+
 
 class AnomalizError(Exception):
     """Base of every error that Anomaliz raises on purpose; its text is shown as it is."""
@@ -25,6 +27,7 @@ class BundleError(AnomalizError):
 class MissingExtraError(AnomalizError):
     """A feature whose optional packages are not installed."""
 
-    def __init__(self, feature: str, extra: str) -> None:
-        super().__init__(f"{feature} needs the '{extra}' extra: pip install 'anomaliz[{extra}]'")
-        self.extra = extra
+    @classmethod
+    def of(cls, feature: str, extra: str) -> Self:
+        """Return the error for a `feature` whose packages come with `extra`."""
+        return cls(f"{feature} needs the '{extra}' extra: pip install 'anomaliz[{extra}]'")

@@ -28,7 +28,7 @@ class Status(IntEnum):
 
     ok = 0
     degraded = 1
-    """Scored, though some features of the row were missing and stand for their last value."""
+    """Scored, though values of its window were missing and earlier ones stand for them."""
     warming_up = 2
     """Not scored: fewer rows before it than a window needs."""
     no_data = 3
@@ -41,6 +41,8 @@ class ScoringState:
 
     rows: Floats
     """The newest rows as they were given, NaN = missing, `(k, n_features)`."""
+    last: np.datetime64 | None = None
+    """Stamp of the newest row, where the series has stamps."""
 
 
 @dataclass(frozen=True)

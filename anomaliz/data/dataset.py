@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomaliz.core.errors import DataError
+from anomaliz.core.suggestion import suggestion
 from anomaliz.core.types import Flags, Floats, Stamps
-from anomaliz.data.suggestion import suggestion
 
 
 class DataWarning(UserWarning):

@@ -11,10 +11,10 @@ import numpy as np
 
 from anomaliz.core.errors import DataError
 from anomaliz.core.stamps import infer_step, parse_stamps, require_increasing
+from anomaliz.core.suggestion import suggestion
 from anomaliz.core.types import Floats, Stamps
 from anomaliz.data.columns import RESERVED, STAMP_COLUMNS, label_flags, numbers, split_parts, stamps_of
 from anomaliz.data.dataset import Dataset, DataWarning
-from anomaliz.data.suggestion import suggestion
 from anomaliz.data.table_file import Format, read_table
 
 if TYPE_CHECKING:

@@ -47,6 +47,8 @@ class Tail:
         """Fit on finite `errors (n,)` of held-out normal windows; n >= 50."""
         errors = np.sort(np.asarray(errors, np.float64))
         n = len(errors)
+        if not np.isfinite(errors).all():
+            raise DataError("calibration needs finite errors: a detector's training has diverged")
         if n < MIN_ERRORS:
             raise DataError(
                 f"calibration needs {MIN_ERRORS} held-out normal windows, got {n}: give a longer series"
@@ -68,6 +70,8 @@ class Tail:
     @classmethod
     def from_json(cls, state: Mapping[str, Any]) -> Self:
         arrays = {key: np.array(state[key], np.float64) for key in ("knots", "knot_surprise")}
+        if not (state["shape"] > 0 and state["scale"] > 0):
+            raise ValueError("a tail has a positive shape and scale")
         return cls(**{**state, **arrays})
 
 

@@ -7,13 +7,15 @@ from typing import Any, Self
 
 import numpy as np
 
-from anomaliz.core.score import score_of
+from anomaliz.core.score import MAX_SURPRISE
 from anomaliz.core.types import Flags, Floats
 from anomaliz.detection.attribution import contributions, residual_scale
 from anomaliz.detection.calibration import Tail, Tails
 from anomaliz.detection.fusion import fuse
 from anomaliz.detection.thresholds import Decision, decide
 
+WINDOW_PROFILE = "window"
+"""The profile of the detectors that judge one window alone."""
 BAND = (0.005, 0.995)
 """Residual quantiles between which 99% of normal points lie."""
 
@@ -138,9 +140,12 @@ class Profile:
             for member, weight in weights.items()
         )
         surprise = Tails([member.tail for member in members]).surprise(_errors(validation, weights))
-        fused = fuse(surprise, np.array(list(weights.values())))
+        shares = np.array(list(weights.values()))
+        fused = fuse(surprise, shares)
         tail = Tail.fit(fused[normal], tail_quantile)
-        decision = decide(score_of(tail.surprise(fused)), labels, alert_budget, int(normal.sum()))
+        # What comes out when every member is as surprised as it can be.
+        most = float(tail.surprise(fuse(np.full((1, len(members)), MAX_SURPRISE), shares))[0])
+        decision = decide(tail, tail.surprise(fused), labels, alert_budget, min(most, MAX_SURPRISE))
         expected = {member: values[normal] for member, values in validation.expected.items()}
         return cls(name, members, tail, decision, Expectation.choose(expected, observed[normal]))
 

@@ -6,8 +6,9 @@ from typing import Any, Literal, Self
 
 import numpy as np
 
-from anomaliz.core.score import score_of
+from anomaliz.core.score import MAX_SURPRISE, score_of
 from anomaliz.core.types import Flags, Floats
+from anomaliz.detection.calibration import Tail
 from anomaliz.metrics.classification import best_f1
 
 
@@ -31,20 +32,28 @@ class Decision:
         return cls(**state)
 
 
-def decide(score: Floats, labels: Flags | None, alert_budget: float, n_calibration: int) -> Decision:
-    """Choose by F1 on validation `score (n,)` where `labels (n,)` hold an anomaly, else by the budget."""
+def decide(
+    tail: Tail, surprise: Floats, labels: Flags | None, alert_budget: float, most: float = MAX_SURPRISE
+) -> Decision:
+    """Choose the threshold of what `tail` calibrates, from validation's `surprise (n,)` and `labels (n,)`.
+
+    The best F1 decides where there are labelled anomalies and it tells them from anything; else the budget.
+    `most` is the highest surprise that can come out.
+    """
     if labels is not None and labels.any():
+        score = score_of(surprise)
         f1, threshold = best_f1(labels, score)
-        return Decision(threshold, "f1", alert_budget, extrapolated=False, validation_f1=f1)
-    return from_alert_budget(alert_budget, n_calibration)
+        if (score < threshold).any():
+            return Decision(threshold, "f1", alert_budget, extrapolated=False, validation_f1=f1)
+    return from_alert_budget(tail, alert_budget, most)
 
 
-def from_alert_budget(points_per_alarm: float, n_calibration: int) -> Decision:
+def from_alert_budget(tail: Tail, points_per_alarm: float, most: float = MAX_SURPRISE) -> Decision:
     """Read off the threshold that normal data reaches once in `points_per_alarm` points.
 
-    The fused score is calibrated, so this is the definition of its scale.
+    The score is calibrated, so this is the definition of its scale. A budget rarer than can come out gets
+    the rarest that can, so that the strangest of points still reaches the threshold.
     """
-    threshold = float(score_of(np.array(np.log10(points_per_alarm))))
-    return Decision(
-        threshold, "alert_budget", points_per_alarm, extrapolated=points_per_alarm > n_calibration
-    )
+    surprise = min(np.log10(points_per_alarm), most)
+    threshold = float(score_of(np.array(surprise)))
+    return Decision(threshold, "alert_budget", points_per_alarm, extrapolated=points_per_alarm > tail.n)

@@ -39,7 +39,7 @@ class IsolationForest(WindowDetector):
         try:
             from sklearn.ensemble import IsolationForest as Forest
         except ImportError as error:
-            raise MissingExtraError("Training an isolation forest", "train") from error
+            raise MissingExtraError.of("Training an isolation forest", "train") from error
         self.forest_ = Forest(n_estimators=self.n_estimators, random_state=self.seed)
         self.forest_.fit(_flat(windows))
         errors = self._errors(windows)

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from anomaliz.core.errors import MissingExtraError
+from anomaliz.core.errors import DataError, MissingExtraError
 from anomaliz.core.types import Floats
 
 OnEpoch: TypeAlias = Callable[[int, float], None]
@@ -25,7 +25,6 @@ class Fit:
     batch_size: int
     learning_rate: float
     patience: int
-    seed: int
     on_epoch: OnEpoch | None = None
 
 
@@ -39,7 +38,7 @@ def keras(seed: int | None = None) -> Any:
         import keras
         import tensorflow as tf
     except ImportError as error:
-        raise MissingExtraError("Training an LSTM", "train") from error
+        raise MissingExtraError.of("Training an LSTM", "train") from error
     if seed is not None:
         keras.utils.set_random_seed(seed)
         tf.config.experimental.enable_op_determinism()
@@ -62,7 +61,10 @@ def train(network: Any, inputs: Floats, targets: Floats, fit: Fit) -> list[float
         callbacks=[stop, report],
         verbose=0,
     )
-    return [float(loss) for loss in history.history["val_loss"]]
+    losses = [float(loss) for loss in history.history["val_loss"]]
+    if not np.isfinite(losses).all():
+        raise DataError("training has diverged: lower training.learning_rate", field="training.learning_rate")
+    return losses
 
 
 def predict(network: Any, inputs: Floats, batch_size: int = 1024) -> Floats:

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 
 class LstmAutoencoder(LstmNetwork):
-    """Layers `units_1, units_2, repeat, units_2, units_1, dense`; the error is the mean squared residual."""
+    """Layers `units_1, units_2, repeat, units_2, units_1, dense` that rebuild the whole window.
+
+    The error is the mean squared residual of the newest row: over the whole window it would go on for as
+    many points as a window has rows after an anomaly has ended.
+    """
 
     name: ClassVar[str] = "lstm_autoencoder"
 
@@ -58,9 +62,8 @@ class LstmAutoencoder(LstmNetwork):
         return windows, windows
 
     def _feature_errors(self, windows: Floats) -> Floats:
-        squared: Floats = np.square(windows - predict(self.network_, windows))
-        errors: Floats = squared.mean(axis=1)
-        return errors
+        rebuilt = predict(self.network_, windows)
+        return np.square(windows[:, -1] - rebuilt[:, -1])
 
     def _to_onnx(self) -> "ModelProto":
         from anomaliz.models.onnx_builder import GraphBuilder
@@ -75,9 +78,10 @@ class LstmAutoencoder(LstmNetwork):
         repeated = graph.node("Tile", code, graph.constant(np.array([window_size, 1, 1])))
         decoded = graph.lstm(repeated, decode_2.get_weights(), sequence=True)
         decoded = graph.lstm(decoded, decode_1.get_weights(), sequence=True)
-        residual = graph.node("Sub", rows, graph.dense(decoded, dense.get_weights()))
-        squared = graph.node("Mul", residual, residual)
-        graph.node("ReduceMean", squared, axes=[0], keepdims=0, output="feature_errors")
+        newest = graph.constant(np.array(window_size - 1))
+        rebuilt = graph.dense(graph.node("Gather", decoded, newest), dense.get_weights())
+        residual = graph.node("Sub", graph.node("Gather", rows, newest), rebuilt)
+        graph.node("Mul", residual, residual, output="feature_errors")
         graph.node("ReduceMean", "feature_errors", axes=[1], keepdims=0, output="errors")
         return graph.model(
             {"windows": (np.float32, ["n", window_size, n_features])},

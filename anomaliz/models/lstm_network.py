@@ -39,7 +39,7 @@ class LstmNetwork(WindowDetector):
         keras(seed=self.seed)
         self.network_ = self._network(windows.shape[1], windows.shape[2])
         inputs, targets = self._inputs_and_targets(windows)
-        plan = Fit(self.epochs, self.batch_size, self.learning_rate, self.patience, self.seed, self.on_epoch)
+        plan = Fit(self.epochs, self.batch_size, self.learning_rate, self.patience, self.on_epoch)
         self.losses_ = train(self.network_, inputs, targets, plan)
 
     def _errors(self, windows: Floats) -> Floats:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from anomaliz.console import run
+from anomaliz.core.errors import MissingExtraError
 
 if TYPE_CHECKING:
     from anomaliz.data.dataset import Dataset
@@ -34,7 +35,11 @@ def train(
 ) -> None:
     """Train detectors on your series and write a bundle."""
     from anomaliz.config.loading import load_settings
-    from anomaliz.training import pipeline
+
+    try:
+        from anomaliz.training import pipeline
+    except ModuleNotFoundError as error:
+        raise MissingExtraError.of("Training", "train") from error
 
     overrides: dict[str, object] = dict(FAST) if fast else {}
     if seeds is not None:
@@ -85,7 +90,7 @@ def _table(trained: "Trained") -> str:
 
 def main() -> None:
     """Run the command."""
-    app = typer.Typer(add_completion=False)
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(train)
     run(app)
 

@@ -27,10 +27,9 @@ def thresholds(
     profile: Profile, validation: Judgement, labels: Flags | None, budget: float
 ) -> dict[str, float]:
     """Return the threshold of each detector and of the fusion, all chosen by the same rule on validation."""
-    n = profile.fused.n
     chosen = {
-        name: decide(score_of(surprise), labels, budget, n).threshold
-        for name, surprise in _surprises(profile, validation).items()
+        member.name: decide(member.tail, validation.detector_surprise[:, i], labels, budget).threshold
+        for i, member in enumerate(profile.members)
     }
     return {**chosen, FUSED: profile.decision.threshold}
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from anomaliz import __version__
-from anomaliz.bundle.bundle import WINDOW_PROFILE, Bundle
+from anomaliz.bundle.bundle import Bundle
 from anomaliz.bundle.manifest import (
     FORMAT_VERSION,
     HISTORY_FILE,
@@ -26,6 +26,8 @@ from anomaliz.bundle.manifest import (
 from anomaliz.bundle.writer import replacing
 from anomaliz.config.settings import Settings
 from anomaliz.data.dataset import Dataset
+from anomaliz.detection.profile import WINDOW_PROFILE
+from anomaliz.models.registry import window_detector
 from anomaliz.training.evaluation import summarise
 from anomaliz.training.preparation import Prepared, prepare
 from anomaliz.training.progress import shown
@@ -51,6 +53,8 @@ def train(settings: Settings, dataset: Dataset, out: Path, *, sweep: bool = Fals
     The old bundle in `out` stays until the new one is whole. Raises DataError for unusable data.
     """
     began = time.perf_counter()
+    for member in settings.detection.members:
+        window_detector(member)  # refuses an unknown name before anything is trained
     plan = variants(settings) if sweep else [Variant.of(settings)]
     prepared = {variant: prepare(dataset, variant.window_size) for variant in plan}
     with replacing(out) as directory:

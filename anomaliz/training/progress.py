@@ -10,8 +10,6 @@ from rich.progress import Progress as Bars
 
 from anomaliz.training.seed import Progress, Report
 
-FOREST_EPOCHS = 1
-
 
 @contextmanager
 def shown(runs: Sequence[str], members: Sequence[str], epochs: int) -> Iterator[Report]:

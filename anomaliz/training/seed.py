@@ -9,15 +9,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from anomaliz.bundle.bundle import WINDOW_PROFILE
 from anomaliz.bundle.graph import scoring_graph
 from anomaliz.bundle.manifest import GRAPH_FILE
 from anomaliz.bundle.session import ScoringSession
 from anomaliz.config.settings import Settings
 from anomaliz.core.detector import WindowDetector
 from anomaliz.core.types import Floats
-from anomaliz.detection.fusion import window_weights
-from anomaliz.detection.profile import Judgement, Profile
+from anomaliz.detection.fusion import LSTM_PREFIX, window_weights
+from anomaliz.detection.profile import WINDOW_PROFILE, Judgement, Profile
 from anomaliz.models.registry import create
 from anomaliz.preprocessing.normalizer import RangeNormalizer
 from anomaliz.training import evaluation
@@ -51,14 +50,12 @@ class SeedRun:
     curves: dict[str, Any]
     losses: dict[str, list[float]]
     """Held-back loss by epoch, of the LSTMs."""
-    seconds: float
 
 
 def run_seed(
     prepared: Prepared, settings: Settings, seed: int, name: str, report: Report, save_to: Path | None = None
 ) -> SeedRun:
     """Train every member with `seed`; write detectors and graph into `save_to` when it is given."""
-    began = time.perf_counter()
     normalizer = RangeNormalizer.fit(prepared.normal_training_rows, prepared.dataset.features)
     train, validation, test = prepared.train, prepared.validation, prepared.test
     members = _fit_members(_training_windows(train, normalizer, settings), settings, seed, name, report)
@@ -81,7 +78,6 @@ def run_seed(
         evaluation.evaluate(profile, judged, test.labels, thresholds),
         evaluation.curves(profile, judged, test.labels),
         {member.name: member.losses_ for member in members if hasattr(member, "losses_")},
-        time.perf_counter() - began,
     )
 
 
@@ -113,7 +109,7 @@ def _params(
     name: str, settings: Settings, seed: int, on_epoch: Callable[[int, float], None]
 ) -> dict[str, Any]:
     own = getattr(settings.models, name).model_dump()
-    if not name.startswith("lstm_"):
+    if not name.startswith(LSTM_PREFIX):
         return {**own, "seed": seed}
     how = settings.training.model_dump(include={"epochs", "batch_size", "learning_rate", "patience"})
     return {**own, **how, "seed": seed, "on_epoch": on_epoch}

@@ -44,17 +44,35 @@ def run_all(tasks: Sequence[Task], workers: int, report: Report) -> list[SeedRun
     """
     context = multiprocessing.get_context("spawn")
     queue = context.Queue()
+    queue.cancel_join_thread()  # a worker killed with the queue's lock in hand must not keep us from exiting
     executor = ProcessPoolExecutor(min(workers, len(tasks)), context, _start_worker, (queue,))
+    others = set(multiprocessing.active_children())
     try:
         with _relayed(queue, report):
-            futures = [executor.submit(_run, task) for task in tasks]
+            with _one_thread():
+                futures = [executor.submit(_run, task) for task in tasks]
             return [_result(future) for future in _failing_fast(futures)]
     except BaseException:
-        for child in multiprocessing.active_children():
-            child.terminate()
+        for worker in set(multiprocessing.active_children()) - others:
+            worker.terminate()
         raise
     finally:
         executor.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Have processes that start in the block use one thread: numpy reads this before we get a word in."""
+    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    os.environ.update(ONE_THREAD)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _failing_fast(futures: list[Future[SeedRun]]) -> list[Future[SeedRun]]:
@@ -68,7 +86,7 @@ def _result(future: Future[SeedRun]) -> SeedRun:
         return future.result()
     except BrokenProcessPool:
         raise AnomalizError(
-            "a training process was killed, most likely for want of memory: "
+            "a training process died, most likely for want of memory: "
             "lower training.workers or training.max_windows"
         ) from None
 
@@ -93,7 +111,6 @@ def _relayed(queue: Any, report: Report) -> Iterator[None]:
 def _start_worker(queue: Any) -> None:
     global _news
     _news = queue
-    os.environ.update(ONE_THREAD)
     # The parent hears Ctrl-C and ends us; a traceback from each worker would only hide its one sentence.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_die_with_parent, daemon=True).start()

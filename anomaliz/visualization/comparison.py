@@ -46,7 +46,8 @@ def seed_stability(metrics: dict[str, Any]) -> "Figure":
         return say(figure, NO_LABELS)
     for axes, metric in zip(figure.subplots(1, 2), ("f1", "roc_auc"), strict=True):
         for place, detector in enumerate(metrics["summary"]):
-            _seed_dots(axes, place, detector, [run[detector][metric] for run in metrics["seeds"].values()])
+            values = [run[detector][metric] for run in metrics["seeds"].values()]
+            _seed_dots(axes, place, detector, [value for value in values if value is not None])
         axes.set_xticks(range(len(metrics["summary"])), [title(name) for name in metrics["summary"]])
         axes.set(title=f"{METRICS[metric]} by seed ({_seeds(metrics)})", ylabel=METRICS[metric])
         axes.set_xlim(-0.6, len(metrics["summary"]) - 0.4)
@@ -80,6 +81,8 @@ def comparison_summary(metrics: dict[str, Any]) -> "Figure":
 
 
 def _seed_dots(axes: Any, place: int, detector: str, values: Sequence[float]) -> None:
+    if not values:
+        return  # a test part of one class only has no ROC-AUC
     spread = np.linspace(-0.12, 0.12, len(values)) if len(values) > 1 else np.zeros(1)
     axes.scatter(place + spread, values, s=50, color=colour(detector), zorder=3)
     mean, std = float(np.mean(values)), float(np.std(values))

@@ -35,7 +35,7 @@ def dashboard(
 
 def main() -> None:
     """Run the command."""
-    app = typer.Typer(add_completion=False)
+    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
     app.command()(dashboard)
     run(app)
 

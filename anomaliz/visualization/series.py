@@ -23,6 +23,7 @@ def scored_series(verdicts: Verdicts, events: Sequence[Event], name: str) -> "Fi
     where = np.arange(len(verdicts)) if verdicts.times is None else verdicts.times
     for axes, feature in zip(panels[:-1], shown, strict=True):
         _feature(axes, verdicts, where, feature)
+    panels[0].legend(loc="upper right", ncols=2, fontsize=8)
     _score(panels[-1], verdicts, where)
     for axes in panels:
         for event in events:
@@ -52,8 +53,6 @@ def _feature(axes: Any, verdicts: Verdicts, where: Any, feature: int) -> None:
     axes.plot(where, verdicts.observed[:, feature], color="black", linewidth=0.8, label="observed")
     axes.set_ylabel(verdicts.features[feature])
     axes.margins(x=0.01)
-    if feature == 0:
-        axes.legend(loc="upper right", ncols=2, fontsize=8)
 
 
 def _score(axes: Any, verdicts: Verdicts, where: Any) -> None:

@@ -35,7 +35,7 @@ def new_figure(width: float = 10, height: float = 5.5) -> "Figure":
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise MissingExtraError("Plotting", "train") from error
+        raise MissingExtraError.of("Plotting", "train") from error
     return Figure(figsize=(width, height), layout="constrained", dpi=120)
 
 

@@ -120,6 +120,37 @@ def test_what_comes_after_changes_nothing_before(
     np.testing.assert_allclose(bundle.score(noise).score[:40], bundle.score(series).score[:40], **TOLERANCE)
 
 
+def test_a_series_continues_across_calls_and_gaps(bundle: Bundle, series: np.ndarray) -> None:
+    times = np.datetime64("2024-01-01", "ns") + np.arange(60) * bundle.step
+    times[30:] += 1000 * bundle.step
+    whole, stamps, positions = bundle.regularise(series, times)
+    at_once = bundle.score(whole, stamps).status[positions]
+    first = bundle.score(series[:30], times[:30])
+    values, later, after = bundle.regularise(series[30:], times[30:], first.state)
+    second = bundle.score(values, later, first.state)
+    np.testing.assert_array_equal(np.concatenate([first.status, second.status[after]]), at_once)
+    assert at_once[30] == Status.warming_up
+
+
+def test_stamps_of_another_step_are_refused(bundle: Bundle, series: np.ndarray) -> None:
+    times = np.datetime64("2024-01-01", "ns") + np.arange(60) * np.timedelta64(1, "s")
+    with pytest.raises(DataError, match="resample"):
+        bundle.regularise(series, times)
+
+
+def test_stamps_that_are_too_few_are_refused(bundle: Bundle, series: np.ndarray) -> None:
+    with pytest.raises(DataError, match="60 rows have 25 stamps"):
+        bundle.score(series, np.arange(25).astype("datetime64[ns]"))
+
+
+def test_a_point_whose_window_was_filled_is_degraded(bundle: Bundle, series: np.ndarray) -> None:
+    series[30] = np.nan
+    status = bundle.score(series).status
+    assert status[30] == Status.no_data
+    assert (status[31:40] == Status.degraded).all()
+    assert status[40] == Status.ok
+
+
 def test_a_row_with_some_features_missing_is_degraded(bundle: Bundle, series: np.ndarray) -> None:
     series[-1, 1] = np.nan
     verdicts = bundle.score(series)

@@ -120,8 +120,14 @@ def test_a_long_gap_before_the_newest_point_gives_no_score(
 def test_a_short_gap_is_bridged_forward(client: TestClient, window: Window) -> None:
     seconds = [300 * i for i in range(9)] + [300 * 10]
     answer = client.post("/analyze", json=window | {"timestamps": seconds}).json()
-    assert answer["status"] == "ok"
+    assert answer["status"] == "degraded"
     assert answer["score"] is not None
+
+
+def test_stamps_of_another_step_are_refused(client: TestClient, window: Window) -> None:
+    answer = client.post("/analyze", json=window | {"timestamps": list(range(10))})
+    assert answer.status_code == 422
+    assert "resample" in answer.json()["detail"]
 
 
 def test_a_body_too_large_to_be_read_inline_is_answered_alike(client: TestClient, window: Window) -> None:
@@ -166,7 +172,7 @@ BAD_BODIES: list[tuple[Callable[[Window], Any], str | None, str]] = [
     (lambda w: w | {"latency": w["latency"][1:]}, "latency", "latency has 9 values and memory has 10"),
     (lambda w: w | {"cpuu": w["cpu"]}, "cpuu", "'cpuu' is not a feature of the bundle: did you mean cpu?"),
     (lambda w: w | {"disk": w["cpu"]}, "disk", "'disk' is not a feature of the bundle: send cpu, memory"),
-    (lambda w: w | {"x" * 9000: [1]}, "x" * 60 + "…", "is not a feature of the bundle"),
+    (lambda w: w | {"x" * 9000: [1]}, "x" * 80 + "…", "is not a feature of the bundle"),
     (lambda w: {"cpu": w["cpu"], "memory": w["memory"]}, "latency", "latency is missing: send cpu, memory"),
     (lambda w: {"CPU": w["cpu"]}, "CPU", "'CPU' is not a feature of the bundle"),
     (lambda w: w | {"cpu": 0.3}, "cpu", "cpu must be an array of numbers, got a number"),

@@ -126,7 +126,12 @@ def test_rows_that_a_gap_hides_are_nobodys_points(client: TestClient, stamped: R
         (lambda r: [{"cpu": row["cpu"]} for row in r], "memory", "'memory'"),
         (lambda r: [*r, r[0] | {"timestamp": 1}], "timestamp", "'timestamp'"),
         (lambda r: [row | {"timestamp": 1} for row in r], "timestamp", "timestamp must increase"),
-        (lambda r: [row | {"timestamp": i * 1e7} for i, row in enumerate(r)], "timestamp", "too many"),
+        (lambda r: [row | {"timestamp": i * 1e7} for i, row in enumerate(r)], "timestamp", "resample"),
+        (
+            lambda r: [row | {"timestamp": i * 300 + i // 3 * 9000} for i, row in enumerate(r)],
+            "timestamp",
+            "too many",
+        ),
     ],
 )
 def test_json_that_is_no_series_is_refused_by_field(

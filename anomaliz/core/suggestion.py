@@ -7,7 +7,13 @@ LONGEST_NAME = 80
 """Of a longer name only the beginning is compared, since comparing takes the square of its length."""
 
 
+def nearest(unknown: str, known: Iterable[str]) -> str | None:
+    """Return the one of the `known` names that `unknown` resembles most, or None where it resembles none."""
+    matches = get_close_matches(unknown[:LONGEST_NAME], list(known), n=1)
+    return matches[0] if matches else None
+
+
 def suggestion(unknown: str, known: Iterable[str]) -> str:
     """Return ", did you mean 'cpu'?" for a near match among `known` names, else nothing."""
-    matches = get_close_matches(unknown[:LONGEST_NAME], list(known), n=1)
-    return f", did you mean {matches[0]!r}?" if matches else ""
+    near = nearest(unknown, known)
+    return f", did you mean {near!r}?" if near else ""

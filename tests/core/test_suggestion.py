@@ -1,4 +1,4 @@
-from anomaliz.data.suggestion import suggestion
+from anomaliz.core.suggestion import suggestion
 
 
 def test_a_near_name_is_suggested() -> None:
