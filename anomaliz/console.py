@@ -18,10 +18,14 @@ def run(app: typer.Typer) -> NoReturn:
     except AnomalizError as error:
         typer.echo(f"error: {error}", err=True)
         raise SystemExit(FAILED) from None
-    except KeyboardInterrupt:
-        typer.echo("interrupted", err=True)
-        raise SystemExit(INTERRUPTED) from None
     except BrokenPipeError:
         # The reader of our output, `head` say, has seen enough.
         raise SystemExit(0) from None
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"error: {place}{error.strerror or error}", err=True)
+        raise SystemExit(FAILED) from None
+    except KeyboardInterrupt:
+        typer.echo("interrupted", err=True)
+        raise SystemExit(INTERRUPTED) from None
     raise SystemExit(0)

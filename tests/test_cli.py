@@ -194,6 +194,12 @@ def test_an_unknown_detector_is_refused_before_training(tmp_path: Path) -> None:
     assert "choose from isolation_forest, lstm_autoencoder, lstm_forecaster" in done.stderr
 
 
+def test_a_plot_is_a_png(bundle_dir: Path, series: Path) -> None:
+    done = run("detect", "--bundle", bundle_dir, series, "--plot", "plot.xyz")
+    assert done.returncode == 1
+    assert done.stderr == "error: plot.xyz must end in .png: figures are PNG files\n"
+
+
 @pytest.mark.parametrize("arguments", [["--out", "-", "--json"], ["--plot", "-"]])
 def test_two_things_on_one_stdout_are_misuse(bundle_dir: Path, series: Path, arguments: list[str]) -> None:
     done = run("detect", "--bundle", bundle_dir, series, *arguments)

@@ -1,5 +1,6 @@
 """Request bodies: read within the limit, of an accepted media type, parsed as JSON."""
 
+import asyncio
 from collections.abc import Collection
 from http import HTTPStatus
 
@@ -10,6 +11,7 @@ from anomaliz.api.problems import ProblemError
 
 JSON_TYPES = ("application/json",)
 CSV_TYPES = ("text/csv", "application/csv")
+BODY_SECONDS = 20
 UTF8 = {"utf-8", "utf8", "us-ascii", "ascii"}
 
 
@@ -17,11 +19,17 @@ async def read_body(request: Request, accepted: Collection[str], limit: int) -> 
     """Return the body and its media type, the first accepted one where the request names none.
 
     Raises ProblemError 415 for another media type, charset or an encoded body, 400 for a Content-Length
-    that is no number or a body cut short, and 413 once more than `limit` bytes are announced or here.
+    that is no number or a body cut short, 408 for one that is not here in time, and 413 once more than
+    `limit` bytes are announced or here.
     """
     media_type = _media_type(request, accepted)
     _check_announced(request, limit)
-    return await _receive(request, limit), media_type
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await _receive(request, limit), media_type
+    except TimeoutError:
+        detail = f"the body was not complete after {BODY_SECONDS} s: send it faster"
+        raise ProblemError(HTTPStatus.REQUEST_TIMEOUT, detail) from None
 
 
 def parse_json(raw: bytes) -> object:

@@ -61,6 +61,9 @@ class ColumnReader:
 
     def _check_lengths(self, columns: Sequence[Sequence[float]]) -> None:
         named = list(zip(self.features, columns, strict=True))
+        for feature, column in named:
+            if not column:
+                raise DataError(f"{feature} is empty: send at least {self.window_size} values", field=feature)
         for (first, column), (feature, other) in pairwise(named):
             if len(other) != len(column):
                 raise DataError(

@@ -51,7 +51,7 @@ def require_increasing(times: Stamps, field: str = "timestamps") -> None:
     if times[position] == times[position - 1]:
         fault = f"repeats {stamp} at position {position}: keep one row for each stamp"
     else:
-        fault = f"goes back to {stamp} at position {position}: sort the rows by time"
+        fault = f"goes back to {stamp} at position {position}: sort the rows by time, with zones"
     raise DataError(f"{field} must increase, but {fault}", field=field)
 
 

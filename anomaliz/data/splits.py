@@ -28,7 +28,8 @@ def split_rows(dataset: Dataset) -> Split:
         split = _parts(n_train * 4 // 5, n_train, n)
     for name, part in zip(Split._fields, split, strict=True):
         if part.start == part.stop:
-            raise DataError(f"the {name} part of {dataset.name} has no rows: give a longer series")
+            fix = "give a longer series" if dataset.split is None else "mark rows of both kinds in 'split'"
+            raise DataError(f"the {name} part of {dataset.name} has no rows: {fix}")
     return split
 
 

@@ -1,7 +1,6 @@
 """Tabular data, files and records, as series, with a clear answer to each fault. Rows count from 0."""
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from reprlib import repr as short
@@ -14,7 +13,7 @@ from anomaliz.core.stamps import infer_step, parse_stamps, require_increasing
 from anomaliz.core.suggestion import suggestion
 from anomaliz.core.types import Floats, Stamps
 from anomaliz.data.columns import RESERVED, STAMP_COLUMNS, label_flags, numbers, split_parts, stamps_of
-from anomaliz.data.dataset import Dataset, DataWarning
+from anomaliz.data.dataset import Dataset
 from anomaliz.data.table_file import Format, read_table
 
 if TYPE_CHECKING:
@@ -36,8 +35,8 @@ def read_dataset(
     true) and an optional `split` ("train" rows, then "test" rows). Raises DataError that names the
     column for anything else.
 
-    To learn from it takes two rows and a value in every feature (DataError), and values that vary
-    (DataWarning); a series that is only there `to_score` may lack them. A single row has no step.
+    To learn from it takes two rows and a value in every feature; a series that is only there `to_score`
+    may lack them. A single row has no step.
     """
     is_path = isinstance(path, str | Path)
     source = str(path) if is_path else "the input"
@@ -85,8 +84,16 @@ def rows_from_records(
 def _dataset(frame: "pd.DataFrame", source: str, name: str) -> Dataset:
     times = stamps_of(frame)
     if times is None:
-        raise DataError(f"{source} must have a column 'timestamp'", field="timestamp")
+        raise DataError(
+            f"{source} must have a column 'timestamp', and commas between columns", field="timestamp"
+        )
     features = tuple(str(column) for column in frame.columns if column not in RESERVED)
+    for feature in features:
+        if feature.strip().lower() in RESERVED:
+            raise DataError(
+                f"column {feature!r} is reserved: write {feature.strip().lower()!r}, or rename it",
+                field=feature,
+            )
     if not features:
         raise DataError(f"{source} must have a numeric column beside {', '.join(RESERVED)}")
     return Dataset(
@@ -108,15 +115,8 @@ def _require_learnable(dataset: Dataset, source: str) -> None:
     if dataset.step is None:
         raise DataError(f"{source} has a single row: give a longer series")
     for feature, values in zip(dataset.features, dataset.values.T, strict=True):
-        present = values[~np.isnan(values)]
-        if not len(present):
+        if np.isnan(values).all():
             raise DataError(f"column {feature!r} has no values: drop it", field=feature)
-        if (present == present[0]).all():
-            warnings.warn(
-                f"column {feature!r} of {source} is constant: any value but {present[0]:g} will stand out",
-                DataWarning,
-                stacklevel=3,
-            )
 
 
 def _require_known(record: object, known: set[str], row: int) -> None:

@@ -106,7 +106,7 @@ def _empirical(errors: Floats, up_to: float) -> tuple[Floats, Floats]:
     if len(distinct) > MAX_KNOTS:
         distinct = distinct[np.linspace(0, len(distinct) - 1, MAX_KNOTS).astype(int)]
     reaching = len(errors) - np.searchsorted(errors, distinct, side="left")
-    return distinct, -np.log10((reaching + 1) / (len(errors) + 1))
+    return distinct, np.log10((len(errors) + 1) / (reaching + 1))
 
 
 def _pareto(excesses: Floats, floor: float) -> tuple[float, float]:

@@ -35,12 +35,17 @@ def train(
 ) -> None:
     """Train detectors on your series and write a bundle."""
     from anomaliz.config.loading import load_settings
+    from anomaliz.data.dataset import DataWarning
 
     try:
         from anomaliz.training import pipeline
     except ModuleNotFoundError as error:
         raise MissingExtraError.of("Training", "train") from error
 
+    if profile is not None and data:
+        raise typer.BadParameter(
+            "is of the synthetic series, and --data gives another", param_hint="--profile"
+        )
     overrides: dict[str, object] = dict(FAST) if fast else {}
     if seeds is not None:
         overrides["training.n_seeds"] = seeds
@@ -48,11 +53,10 @@ def train(
         overrides["data.profile"] = profile
     settings = load_settings(config, overrides=overrides)
     with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        dataset = _dataset(data or [], settings)
-    for warning in caught:
-        typer.echo(f"warning: {warning.message}", err=True)
-    trained = pipeline.train(settings, dataset, out, sweep=sweep)
+        warnings.simplefilter("always", DataWarning)
+        trained = pipeline.train(settings, _dataset(data or [], settings), out, sweep=sweep)
+    for message in dict.fromkeys(str(warning.message) for warning in caught):
+        typer.echo(f"warning: {message}", err=True)
     typer.echo(json.dumps(_answer(trained), indent=2) if as_json else _table(trained))
 
 

@@ -1,5 +1,6 @@
 """Makes a dataset ready to train on: rows one step apart, filled forward, split, windowed."""
 
+import warnings
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -7,7 +8,7 @@ from numpy.typing import NDArray
 
 from anomaliz.core.errors import DataError
 from anomaliz.core.types import Flags, Floats
-from anomaliz.data.dataset import Dataset
+from anomaliz.data.dataset import Dataset, DataWarning
 from anomaliz.data.splits import Split, split_rows
 from anomaliz.detection.calibration import MIN_ERRORS
 from anomaliz.preprocessing.gaps import forward_fill, insert_gaps
@@ -83,6 +84,7 @@ def prepare(dataset: Dataset, window_size: int) -> Prepared:
     regular = _regular(dataset, window_size)
     filled = forward_fill(regular.values, limit=window_size)
     prepared = Prepared(regular, window_size, split_rows(regular), filled)
+    _warn_of_constants(prepared)
     _require(prepared.train, MIN_TRAINING_WINDOWS, "training", prepared)
     _require(prepared.validation, MIN_ERRORS, "validation", prepared)
     return prepared
@@ -102,10 +104,27 @@ def _regular(dataset: Dataset, window_size: int) -> Dataset:
     return replace(dataset, values=values, times=times, labels=labels, split=split)
 
 
+def _warn_of_constants(prepared: Prepared) -> None:
+    rows = prepared.filled[prepared.split.train]
+    for feature, values in zip(prepared.dataset.features, rows.T, strict=True):
+        present = values[~np.isnan(values)]
+        if not len(present):
+            raise DataError(f"column {feature!r} has no values to train on: drop it", field=feature)
+        if (present == present[0]).all():
+            warnings.warn(
+                f"column {feature!r} is constant where the detectors train: they learn nothing from it",
+                DataWarning,
+                stacklevel=3,
+            )
+
+
 def _require(part: Part, least: int, name: str, prepared: Prepared) -> None:
     found = int(part.clean.sum())
-    if found < least:
-        raise DataError(
-            f"{prepared.dataset.name} leaves {found} complete normal windows of {prepared.window_size} rows "
-            f"for {name}, which needs {least}: give a longer series or one with fewer gaps"
-        )
+    if found >= least:
+        return
+    labelled = len(part.clean) >= least
+    fix = "label fewer rows" if labelled else "give a longer series or one with fewer gaps"
+    raise DataError(
+        f"{prepared.dataset.name} leaves {found} complete normal windows of {prepared.window_size} rows "
+        f"for {name}, which needs {least}: {fix}"
+    )

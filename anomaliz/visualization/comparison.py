@@ -92,11 +92,9 @@ def _seed_dots(axes: Any, place: int, detector: str, values: Sequence[float]) ->
 
 
 def _shade(means: Any, columns: Sequence[str]) -> Any:
-    """Return how good each value is, 0 to 1: for false alarms, fewer is better."""
+    """Return how good each value is, 0 to 1; the rate of false alarms is on another scale, and white."""
     shade = np.nan_to_num(means)
-    if "false_alarm_rate" in columns:
-        place = columns.index("false_alarm_rate")
-        shade[:, place] = 1 - shade[:, place]
+    shade[:, columns.index("false_alarm_rate")] = 0
     return shade
 
 

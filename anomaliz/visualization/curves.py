@@ -22,8 +22,14 @@ def roc_curves(metrics: dict[str, Any]) -> "Figure":
     share = metrics["test"]["fused"]["n_anomalous"] / metrics["test"]["fused"]["n"]
     roc.plot([0, 1], [0, 1], color="grey", linestyle=":", label="chance  0.500")
     pr.axhline(share, color="grey", linestyle=":", label=f"chance  {share:.3f}")
-    _finish(roc, "ROC curve (test)", "false positive rate", "true positive rate", "ROC-AUC")
-    _finish(pr, "Precision-recall curve (test)", "recall", "precision", "PR-AUC")
+    _finish(
+        roc,
+        f"ROC curve (test, seed {metrics['seed']})",
+        "false positive rate",
+        "true positive rate",
+        "ROC-AUC",
+    )
+    _finish(pr, f"Precision-recall curve (test, seed {metrics['seed']})", "recall", "precision", "PR-AUC")
     return figure
 
 

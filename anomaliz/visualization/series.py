@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from anomaliz.core.verdict import Event, Verdicts
-from anomaliz.visualization.style import ANOMALY, clean, new_figure
+from anomaliz.visualization.style import ANOMALY, clean, new_figure, shortened
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,8 +29,15 @@ def scored_series(verdicts: Verdicts, events: Sequence[Event], name: str) -> "Fi
         for event in events:
             axes.axvspan(where[event.start], where[event.end - 1], color=ANOMALY, alpha=0.22, linewidth=1.5)
         clean(axes)
-    panels[0].set_title(f"{name}: {len(events)} event{'s' if len(events) != 1 else ''}")
+    panels[0].set_title(_heading(verdicts, events, name, len(shown)), parse_math=False)
     return figure
+
+
+def _heading(verdicts: Verdicts, events: Sequence[Event], name: str, shown: int) -> str:
+    heading = f"{name}: {len(events)} event{'s' if len(events) != 1 else ''}"
+    if shown == len(verdicts.features):
+        return heading
+    return f"{heading}, {shown} of {len(verdicts.features)} features"
 
 
 def _features_to_show(verdicts: Verdicts, events: Sequence[Event]) -> list[int]:
@@ -51,7 +58,7 @@ def _feature(axes: Any, verdicts: Verdicts, where: Any, feature: int) -> None:
         label="expected",
     )
     axes.plot(where, verdicts.observed[:, feature], color="black", linewidth=0.8, label="observed")
-    axes.set_ylabel(verdicts.features[feature])
+    axes.set_ylabel(shortened(verdicts.features[feature]), parse_math=False)
     axes.margins(x=0.01)
 
 

@@ -1,5 +1,6 @@
 """What every figure shares: size, colours, and how it reaches a file."""
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ COLOURS = {
 }
 ANOMALY = "#D55E00"
 OTHER = "#CC79A7"
+LONGEST_LABEL = 30
 NO_LABELS = "The test part has no labelled anomalies,\nso there is nothing to compare against."
 
 
@@ -39,6 +41,11 @@ def new_figure(width: float = 10, height: float = 5.5) -> "Figure":
     return Figure(figsize=(width, height), layout="constrained", dpi=120)
 
 
+def shortened(name: str) -> str:
+    """Return a user's `name` no longer than can be read beside an axis."""
+    return name if len(name) <= LONGEST_LABEL else name[: LONGEST_LABEL - 1] + "…"
+
+
 def clean(axes: Any) -> None:
     """Take away the ink that says nothing."""
     axes.spines[["top", "right"]].set_visible(False)
@@ -54,9 +61,14 @@ def say(figure: "Figure", message: str) -> "Figure":
 
 def save(figure: "Figure", path: Path) -> Path:
     """Write `figure` to `path`, making its folder."""
+    if path.suffix.lower() != ".png":
+        raise AnomalizError(f"{path} must end in .png: figures are PNG files")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path)
+        with warnings.catch_warnings():
+            # A name in a script that the font lacks is drawn as boxes, which is no news for the terminal.
+            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+            figure.savefig(path)
     except OSError as error:
         raise AnomalizError(f"{path} cannot be written ({error.strerror}): choose another place") from None
     return path

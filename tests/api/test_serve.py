@@ -40,7 +40,8 @@ def test_a_service_answers_logs_and_stops_when_told(
 def test_text_logs_are_for_people(start_server: "StartServer", bundle_dir: Path) -> None:
     server = start_server(bundle_dir, ANOMALIZ__LOGGING__FORMAT="text")
     httpx.get(f"{server.url}/livez")
-    assert 'INFO anomaliz.api.request_log request request_id="' in server.log.read_text()
+    # The line is written after the answer is sent.
+    wait_for(lambda: 'INFO anomaliz.api.request_log request request_id="' in server.log.read_text())
 
 
 def test_a_request_in_flight_is_answered_before_the_end(
@@ -99,7 +100,8 @@ def test_swaps_under_load_fail_and_mix_no_request(
         asking = [pool.submit(ask) for _ in range(4)]
         for new in (other_dir, first, other_dir):
             swap(new, served_dir)
-            _wait_for(server.url, Bundle.load(new).sha256)
+            sha256 = Bundle.load(new).sha256
+            wait_for(lambda sha256=sha256: httpx.get(f"{server.url}/bundle").json()["sha256"] == sha256)
         (served_dir / "scoring.onnx").write_bytes(b"damaged")
         time.sleep(0.5)
         stop.set()
@@ -117,9 +119,9 @@ def test_a_port_that_is_taken_ends_the_service_with_a_reason(
         start_server(bundle_dir, port=port)
 
 
-def _wait_for(url: str, sha256: str) -> None:
+def wait_for(condition: Callable[[], bool]) -> None:
     for _ in range(200):
-        if httpx.get(f"{url}/bundle").json()["sha256"] == sha256:
+        if condition():
             return
         time.sleep(0.05)
-    raise AssertionError(f"{sha256} did not come into service")
+    pytest.fail("what was waited for did not happen in 10 s")

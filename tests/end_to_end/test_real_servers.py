@@ -56,7 +56,6 @@ def windows_of(test: Dataset, window_size: int) -> list[dict[str, list[float]]]:
 
 
 @pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::anomaliz.data.dataset.DataWarning")
 @pytest.mark.parametrize("server", ["omi-2", "omi-3"])
 def test_labelled_incidents_score_higher_than_the_rest(
     shared: Path, tmp_path: Path, free_port: int, server: str

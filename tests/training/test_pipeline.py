@@ -71,6 +71,7 @@ def test_without_labels_the_alert_budget_decides(tmp_path: Path, quick: Settings
     assert bundle.metrics["summary"]["fused"]["false_alarm_rate"] is not None
 
 
+@pytest.mark.filterwarnings("ignore::anomaliz.data.dataset.DataWarning")
 def test_a_constant_feature_gives_a_bundle_without_nan(tmp_path: Path, quick: Settings) -> None:
     dataset = wave()
     dataset.values[:, 1] = 7

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from anomaliz.core.errors import DataError
-from anomaliz.data.dataset import Dataset
+from anomaliz.data.dataset import Dataset, DataWarning
 from anomaliz.training.preparation import prepare
 
 STEP = np.timedelta64(300, "s").astype("timedelta64[ns]")
@@ -64,3 +64,22 @@ def test_windows_across_a_long_gap_are_left_out() -> None:
 def test_too_short_a_series_says_what_is_missing(n: int, part: str) -> None:
     with pytest.raises(DataError, match=rf"complete normal windows of 10 rows for {part}, which needs \d+"):
         prepare(dataset(n), 10)
+
+
+def test_a_column_that_is_constant_in_training_is_kept_with_a_warning() -> None:
+    series = dataset()
+    series.values[:600, 1] = 7
+    with pytest.warns(DataWarning, match="column 'b' is constant where the detectors train"):
+        prepare(series, 10)
+
+
+def test_a_column_without_values_in_training_is_refused() -> None:
+    series = dataset()
+    series.values[:600, 1] = np.nan
+    with pytest.raises(DataError, match="column 'b' has no values to train on"):
+        prepare(series, 10)
+
+
+def test_labels_everywhere_are_named_as_the_cause() -> None:
+    with pytest.raises(DataError, match="label fewer rows"):
+        prepare(dataset(labels=np.ones(1000, bool)), 10)

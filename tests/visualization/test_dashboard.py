@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -74,3 +75,10 @@ def test_a_scored_series_has_a_panel_for_each_feature_and_its_events(bundle: Bun
 
 def test_writing_returns_the_files(bundle: Bundle, tmp_path: Path) -> None:
     assert [path.name for path in write_dashboard(bundle, tmp_path)] == list(FIGURES)
+
+
+def test_names_are_drawn_as_they_are(bundle: Bundle, tmp_path: Path) -> None:
+    verdicts = replace(bundle.score(np.tile(bundle.canary, (3, 1))), features=("$\\frac{$", "🔥", "x" * 3000))
+    figure = scored_series(verdicts, [], "a$b$c")
+    assert save(figure, tmp_path / "plot.png").read_bytes().startswith(PNG)
+    assert [len(axes.get_ylabel()) for axes in figure.axes] == [8, 1, 30, 5]

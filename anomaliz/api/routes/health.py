@@ -15,6 +15,9 @@ from anomaliz.api.service import Service
 router = APIRouter(tags=["health"])
 
 
+# Uptime checkers and `curl -I` ask with HEAD.
+@router.head("/health", include_in_schema=False)
+@router.head("/livez", include_in_schema=False)
 @router.get("/health", responses=documented(Health), summary="Is the process alive?")
 @router.get("/livez", responses=documented(Health), summary="Is the process alive?")
 async def livez() -> Response:
@@ -22,6 +25,7 @@ async def livez() -> Response:
     return JSON({"status": "ok"})
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", responses=documented(Readiness, 503), summary="Can it score?")
 async def readyz(request: Request) -> Response:
     """Answers 200 once a bundle is verified, loaded and has scored its canary; else 503 with the reason."""

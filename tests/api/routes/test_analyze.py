@@ -165,8 +165,8 @@ def test_a_value_that_is_no_finite_number_is_refused_by_position(
 
 
 BAD_BODIES: list[tuple[Callable[[Window], Any], str | None, str]] = [
-    (lambda w: w | {"cpu": []}, "memory", "memory has 10 values and cpu has 0"),
-    (lambda w: {name: [] for name in w}, "cpu", "0 rows are too few: the bundle needs at least 10"),
+    (lambda w: w | {"cpu": []}, "cpu", "cpu is empty: send at least 10 values"),
+    (lambda w: {name: [] for name in w}, "cpu", "cpu is empty: send at least 10 values"),
     (lambda w: {name: column[:7] for name, column in w.items()}, "cpu", "7 rows are too few"),
     (lambda w: {name: column * 30 for name, column in w.items()}, "cpu", "300 rows are too many"),
     (lambda w: w | {"latency": w["latency"][1:]}, "latency", "latency has 9 values and memory has 10"),

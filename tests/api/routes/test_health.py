@@ -23,3 +23,9 @@ def test_a_service_without_one_is_alive_and_not_ready(
     assert response.status_code == 503
     assert response.headers["content-type"] == "application/problem+json"
     assert "anomaliz train" in response.json()["detail"]
+
+
+def test_probes_answer_head(client: TestClient) -> None:
+    for path in ("/health", "/livez", "/readyz"):
+        answer = client.head(path)
+        assert (answer.status_code, answer.content) == (200, b"")
