@@ -18,14 +18,17 @@ HELD_BACK = 0.1
 
 
 @dataclass(frozen=True)
-class Fit:
-    """What training a network needs besides its data."""
+class Schedule:
+    """How long and in which steps a network is trained."""
 
-    epochs: int
-    batch_size: int
-    learning_rate: float
-    patience: int
-    on_epoch: OnEpoch | None = None
+    epochs: int = 30
+    batch_size: int = 128
+    learning_rate: float = 3e-3
+    patience: int = 4
+    """Epochs without a better held-back loss after which training stops."""
+
+
+DEFAULT_SCHEDULE = Schedule()
 
 
 def keras(seed: int | None = None) -> Any:
@@ -45,19 +48,21 @@ def keras(seed: int | None = None) -> Any:
     return keras
 
 
-def train(network: Any, inputs: Floats, targets: Floats, fit: Fit) -> list[float]:
+def train(
+    network: Any, inputs: Floats, targets: Floats, schedule: Schedule, on_epoch: OnEpoch | None
+) -> list[float]:
     """Fit `network` by mean squared error; return the held-back loss of each epoch."""
     library = keras()
     kept = len(inputs) - max(1, int(len(inputs) * HELD_BACK)) if len(inputs) > 1 else 1
-    network.compile(optimizer=library.optimizers.Adam(fit.learning_rate), loss="mse")
-    stop = library.callbacks.EarlyStopping(patience=fit.patience, restore_best_weights=True)
-    report = library.callbacks.LambdaCallback(on_epoch_end=_reporter(fit.on_epoch))
+    network.compile(optimizer=library.optimizers.Adam(schedule.learning_rate), loss="mse")
+    stop = library.callbacks.EarlyStopping(patience=schedule.patience, restore_best_weights=True)
+    report = library.callbacks.LambdaCallback(on_epoch_end=_reporter(on_epoch))
     history = network.fit(
         inputs[:kept],
         targets[:kept],
         validation_data=(inputs[kept:], targets[kept:]) if kept < len(inputs) else (inputs, targets),
-        epochs=fit.epochs,
-        batch_size=fit.batch_size,
+        epochs=schedule.epochs,
+        batch_size=schedule.batch_size,
         callbacks=[stop, report],
         verbose=0,
     )

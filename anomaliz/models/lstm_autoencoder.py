@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from anomaliz.core.types import Floats
-from anomaliz.models.keras_training import OnEpoch, keras, predict
+from anomaliz.models.keras_training import DEFAULT_SCHEDULE, OnEpoch, Schedule, keras, predict
 from anomaliz.models.lstm_network import LstmNetwork
 
 if TYPE_CHECKING:
@@ -28,21 +28,13 @@ class LstmAutoencoder(LstmNetwork):
         self,
         units_1: int = 64,
         units_2: int = 32,
-        epochs: int = 30,
-        batch_size: int = 128,
-        learning_rate: float = 3e-3,
-        patience: int = 4,
         seed: int = 42,
+        schedule: Schedule = DEFAULT_SCHEDULE,
         on_epoch: OnEpoch | None = None,
     ) -> None:
+        super().__init__(seed, schedule, on_epoch)
         self.units_1 = units_1
         self.units_2 = units_2
-        self.epochs = epochs
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.patience = patience
-        self.seed = seed
-        self.on_epoch = on_epoch
 
     def _network(self, window_size: int, n_features: int) -> Any:
         layers = keras().layers

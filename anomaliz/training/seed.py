@@ -17,6 +17,7 @@ from anomaliz.core.detector import WindowDetector
 from anomaliz.core.types import Floats
 from anomaliz.detection.fusion import LSTM_PREFIX, window_weights
 from anomaliz.detection.profile import WINDOW_PROFILE, Judgement, Profile
+from anomaliz.models.keras_training import Schedule
 from anomaliz.models.registry import create
 from anomaliz.preprocessing.normalizer import RangeNormalizer
 from anomaliz.training import evaluation
@@ -111,8 +112,8 @@ def _params(
     own = getattr(settings.models, name).model_dump()
     if not name.startswith(LSTM_PREFIX):
         return {**own, "seed": seed}
-    how = settings.training.model_dump(include={"epochs", "batch_size", "learning_rate", "patience"})
-    return {**own, **how, "seed": seed, "on_epoch": on_epoch}
+    schedule = settings.training.model_dump(include={"epochs", "batch_size", "learning_rate", "patience"})
+    return {**own, "seed": seed, "schedule": Schedule(**schedule), "on_epoch": on_epoch}
 
 
 def _calibrate(
