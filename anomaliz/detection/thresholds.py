@@ -9,7 +9,10 @@ import numpy as np
 from anomaliz.core.score import MAX_SURPRISE, score_of
 from anomaliz.core.types import Flags, Floats
 from anomaliz.detection.calibration import Tail
-from anomaliz.metrics.classification import best_f1
+from anomaliz.metrics.classification import best_f1_plateau, precision_recall_f1
+
+PLATEAU = 0.03
+"""Share of the best F1 within which thresholds count as equally good."""
 
 
 @dataclass(frozen=True)
@@ -37,13 +40,16 @@ def decide(
 ) -> Decision:
     """Choose the threshold of what `tail` calibrates, from validation's `surprise (n,)` and `labels (n,)`.
 
-    The best F1 decides where there are labelled anomalies and it tells them from anything; else the budget.
-    `most` is the highest surprise that can come out.
+    F1 decides where there are labelled anomalies and it tells them from anything; else the budget. The
+    threshold is the middle of the plateau around the best F1: a few anomalies cannot tell its thresholds
+    apart, and its edge would be an accident. `most` is the highest surprise that can come out.
     """
     if labels is not None and labels.any():
         score = score_of(surprise)
-        f1, threshold = best_f1(labels, score)
-        if (score < threshold).any():
+        threshold = float(np.mean(best_f1_plateau(labels, score, PLATEAU)))
+        flags = score >= threshold
+        if not flags.all():
+            f1 = precision_recall_f1(labels, flags).f1
             return Decision(threshold, "f1", alert_budget, extrapolated=False, validation_f1=f1)
     return from_alert_budget(tail, alert_budget, most)
 

@@ -56,14 +56,23 @@ def best_f1(labels: Flags, scores: Floats) -> tuple[float, float]:
     that are equally good, the highest. Raises DataError for scores that are not finite, unequal
     lengths, or no label that is True.
     """
-    labels, scores = _checked(labels, scores)
-    if not labels.any():
-        raise DataError("no F1 without anomalies: give labels with at least one", field="label")
-    counts = _counts(labels, scores)
-    flagged = counts.true_positives + counts.false_positives
-    f1 = 2 * counts.true_positives / (flagged + labels.sum())
+    cuts, f1 = _f1_by_cut(labels, scores)
     best = int(np.argmax(f1))
-    return float(f1[best]), _midway(counts.scores, best)
+    return float(f1[best]), _midway(cuts, best)
+
+
+def best_f1_plateau(labels: Flags, scores: Floats, within: float) -> tuple[float, float]:
+    """Return the lowest and the highest threshold of the plateau around the best F1.
+
+    It is the unbroken run of thresholds on `scores (n,)` whose F1 lies within this share of the best.
+    Raises DataError as `best_f1` does.
+    """
+    cuts, f1 = _f1_by_cut(labels, scores)
+    best = int(np.argmax(f1))
+    off = np.flatnonzero(f1 < (1 - within) * f1[best])
+    first = int(off[off < best].max(initial=-1)) + 1
+    last = int(off[off > best].min(initial=len(cuts))) - 1
+    return _midway(cuts, last), float(cuts[first])
 
 
 def roc_curve(labels: Flags, scores: Floats) -> Curve:
@@ -144,6 +153,16 @@ def _checked(labels: Flags, scores: Floats) -> tuple[Flags, Floats]:
     if not np.isfinite(scores).all():
         raise DataError("scores must be finite: leave out the points without a score", field="scores")
     return labels, scores
+
+
+def _f1_by_cut(labels: Flags, scores: Floats) -> tuple[Floats, Floats]:
+    """Return each distinct score, highest first, and the F1 of flagging all that reach it, `(k,)` each."""
+    labels, scores = _checked(labels, scores)
+    if not labels.any():
+        raise DataError("no F1 without anomalies: give labels with at least one", field="label")
+    counts = _counts(labels, scores)
+    flagged = counts.true_positives + counts.false_positives
+    return counts.scores, 2 * counts.true_positives / (flagged + labels.sum())
 
 
 def _counts(labels: Flags, scores: Floats) -> _Counts:

@@ -24,7 +24,7 @@ def report(bundle: Bundle, directory: Path) -> str:
 def _decision(bundle: Bundle) -> str:
     decision = bundle.profile.decision
     if decision.chosen_by == "f1":
-        return f"threshold {decision.threshold:.3f}: the best F1 on validation ({decision.validation_f1:.3f})"
+        return f"threshold {decision.threshold:.3f}: F1 on validation ({decision.validation_f1:.3f})"
     note = ", extrapolated beyond the calibration data" if decision.extrapolated else ""
     return f"threshold {decision.threshold:.3f}: one false alarm in {decision.alert_budget:g} points{note}"
 

@@ -18,6 +18,12 @@ def test_labels_choose_the_threshold_with_the_best_f1(tail: Tail) -> None:
     assert 0.3 < decision.threshold <= 0.8
 
 
+def test_on_a_plateau_the_middle_is_chosen(tail: Tail) -> None:
+    surprise = np.array([1.0, 2.0, 8.0, 8.2, 8.4, 8.6, 9.0])
+    decision = decide(tail, surprise, surprise > 7, 1000)
+    assert decision.threshold == pytest.approx((0.5 + 0.8) / 2)
+
+
 @pytest.mark.parametrize("labels", [None, np.zeros(3, bool)])
 def test_without_an_anomaly_the_alert_budget_chooses(tail: Tail, labels: np.ndarray | None) -> None:
     decision = decide(tail, np.array([1.0, 2.0, 3.0]), labels, 1000)

@@ -12,6 +12,7 @@ from anomaliz.core.types import Flags, Floats
 from anomaliz.metrics.classification import (
     average_precision,
     best_f1,
+    best_f1_plateau,
     precision_recall_curve,
     precision_recall_f1,
     roc_auc,
@@ -144,3 +145,19 @@ def test_a_short_curve_is_left_alone() -> None:
     curve = roc_curve(np.array([True, False, True]), np.array([0.1, 0.2, 0.3]))
     assert thin(curve) is curve
     assert len(thin(curve, most=2).x) == 2
+
+
+def test_the_plateau_holds_the_thresholds_that_are_nearly_as_good() -> None:
+    labels = np.array([True] * 50 + [False] * 50)
+    scores = np.concatenate([np.linspace(10, 6, 50), np.linspace(5, 1, 50)])
+    low, high = best_f1_plateau(labels, scores, within=0.03)
+    for threshold in np.linspace(low, high, 20):
+        assert precision_recall_f1(labels, scores >= threshold).f1 >= 0.97
+    for outside in (low - 0.2, high + 0.2):
+        assert precision_recall_f1(labels, scores >= outside).f1 < 0.97
+
+
+def test_the_plateau_of_one_good_threshold_is_narrow() -> None:
+    labels = np.array([True, True, False, False])
+    low, high = best_f1_plateau(labels, np.array([9.0, 8.0, 2.0, 1.0]), within=0.03)
+    assert (low, high) == (5.0, 8.0)
