@@ -146,7 +146,10 @@ class Threshold(Section):
 class Detection(Section):
     """How errors become surprise, score and verdict."""
 
-    members: Names = Field(description="Detectors that are trained and fused.")
+    members: Names = Field(
+        description="Detectors that are trained and fused, of `isolation_forest`, `lstm_autoencoder` and "
+        "`lstm_forecaster`."
+    )
     fusion: Fusion
     calibration: Calibration
     threshold: Threshold
