@@ -49,6 +49,6 @@ class WindowQueue:
                 future.set_result(answer)
 
     def _answers(self, bundle: Bundle, windows: list[Floats]) -> list[Answer]:
-        verdicts = bundle.score_windows(np.stack(windows))
+        verdicts = bundle.score_windows(np.array(windows))
         self.monitoring.scored(verdicts)
         return answers_of(bundle, verdicts)

@@ -135,7 +135,7 @@ class Bundle:
         """Score finite raw `windows (n, window_size, n_features)`, each alone, in one run of the graph."""
         observed = windows[:, -1]
         status = np.full(len(windows), Status.ok, np.int8)
-        judgement = self._judge(windows, np.arange(len(windows)))
+        judgement = self._judge(windows)
         return self._verdicts(judgement, status, observed, None, ScoringState(observed[:0]))
 
     def regularise(
@@ -196,7 +196,7 @@ class Bundle:
         status[missing] = Status.no_data
         return status[len(rows) - n :]
 
-    def _judge(self, windows: Floats, picked: NDArray[np.intp]) -> Judgement:
+    def _judge(self, windows: Floats, picked: NDArray[np.intp] | None = None) -> Judgement:
         return self.profile.judge(self.session.read(windows, picked), len(self.features))
 
     def _verdicts(

@@ -33,18 +33,19 @@ class ScoringSession:
         self._labels = [output.name.split("/") for output in self._session.get_outputs()]
         self.window_shape: tuple[int, int] = tuple(self._session.get_inputs()[0].shape[1:])
 
-    def read(self, windows: Floats, picked: NDArray[np.intp]) -> Readings:
-        """Return the members' readings of raw `windows (n, window_size, n_features)`, of the `picked` ones.
+    def read(self, windows: Floats, picked: NDArray[np.intp] | None = None) -> Readings:
+        """Return the readings of raw `windows (n, window_size, n_features)`, or of the `picked` ones of them.
 
-        The picked windows are finite. Only one chunk of them is copied at a time.
+        The windows that are read are finite. Only one chunk of picked ones is copied at a time.
         """
-        if not len(picked):
+        n = len(windows) if picked is None else len(picked)
+        if not n:
             # ONNX Runtime's LSTM crashes on an empty batch.
             return self._named([values[:0] for values in self._run(np.zeros((1, *windows.shape[1:])))])
-        if len(picked) <= CHUNK:
-            return self._named(self._run(windows[picked]))
-        parts = [self._run(windows[picked[i : i + CHUNK]]) for i in range(0, len(picked), CHUNK)]
-        return self._named([np.concatenate(part) for part in zip(*parts, strict=True)])
+        parts = [self._run(_chunk(windows, picked, slice(i, i + CHUNK))) for i in range(0, n, CHUNK)]
+        return self._named(
+            parts[0] if len(parts) == 1 else [np.concatenate(part) for part in zip(*parts, strict=True)]
+        )
 
     def _run(self, windows: Floats) -> list[Floats]:
         raw = np.ascontiguousarray(windows, dtype=np.float64)
@@ -56,3 +57,7 @@ class ScoringSession:
         for (detector, kind), values in zip(self._labels, outputs, strict=True):
             kinds[kind][detector] = values
         return Readings(kinds["errors"], kinds["feature_errors"], kinds["expected_value"])
+
+
+def _chunk(windows: Floats, picked: NDArray[np.intp] | None, part: slice) -> Floats:
+    return windows[part] if picked is None else windows[picked[part]]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -78,17 +79,17 @@ class Verdicts:
     def __len__(self) -> int:
         return len(self.surprise)
 
-    @property
+    @cached_property
     def score(self) -> Floats:
         """Unsmoothed score in [0, 1], `(n,)`."""
         return score_of(self.surprise)
 
-    @property
+    @cached_property
     def anomaly(self) -> Flags:
         """Whether each point's score reaches the threshold, `(n,)`; False where not scored."""
         return self.score >= self.threshold
 
-    @property
+    @cached_property
     def scored(self) -> Flags:
         """Whether each point has a score, `(n,)`."""
         return self.status <= Status.degraded

@@ -1,8 +1,7 @@
 """What a training prints at its end."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from anomaliz.bundle.bundle import Bundle
 
@@ -11,14 +10,17 @@ COLUMNS = ("precision", "recall", "f1", "roc_auc", "pr_auc", "false_alarm_rate")
 
 def report(bundle: Bundle, directory: Path) -> str:
     """Return the metrics over all seeds as a table, how the threshold was chosen, and where the bundle is."""
-    seeds = len(bundle.metrics["seeds"])
-    lines = [f"test part, mean ± std over {seeds} seed{'s' if seeds > 1 else ''}", _header()]
-    lines += [_row(name, metrics) for name, metrics in bundle.metrics["summary"].items()]
+    seeds = list(bundle.metrics["seeds"])
+    spread = len(seeds) > 1
+    what = f"mean ± std over {len(seeds)} seeds" if spread else f"seed {seeds[0]}"
+    rows = dict(bundle.metrics["summary"])
     for variant in bundle.metrics["ablation"]:
-        lines.append(
-            _row(f"units_2={variant['units_2']} window={variant['window_size']}", variant["summary"]["fused"])
-        )
-    return "\n".join([*lines, "", _decision(bundle), f"bundle {directory} ({bundle.version})"])
+        rows[f"units_2={variant['units_2']} window={variant['window_size']}"] = variant["summary"]["fused"]
+    table = [
+        _row(name, [_cell(metrics[column], spread) for column in COLUMNS]) for name, metrics in rows.items()
+    ]
+    where = f"bundle {directory} ({bundle.version})"
+    return "\n".join([f"test part, {what}", _row("detector", COLUMNS), *table, "", _decision(bundle), where])
 
 
 def _decision(bundle: Bundle) -> str:
@@ -29,13 +31,11 @@ def _decision(bundle: Bundle) -> str:
     return f"threshold {decision.threshold:.3f}: one false alarm in {decision.alert_budget:g} points{note}"
 
 
-def _header() -> str:
-    return f"{'detector':<24}" + "".join(f"{column:>18}" for column in COLUMNS)
+def _row(name: str, cells: Iterable[str]) -> str:
+    return f"{name:<24}" + "".join(f"{cell:>18}" for cell in cells)
 
 
-def _row(name: str, metrics: Mapping[str, Any]) -> str:
-    return f"{name:<24}" + "".join(f"{_cell(metrics[column]):>18}" for column in COLUMNS)
-
-
-def _cell(value: Mapping[str, float] | None) -> str:
-    return "-" if value is None else f"{value['mean']:.3f} ± {value['std']:.3f}"
+def _cell(value: Mapping[str, float] | None, spread: bool) -> str:
+    if value is None:
+        return "-"
+    return f"{value['mean']:.3f} ± {value['std']:.3f}" if spread else f"{value['mean']:.3f}"
