@@ -173,6 +173,15 @@ def test_a_bad_series_is_one_sentence(tmp_path: Path, text: str, said: str) -> N
     assert not (tmp_path / "bundle").exists()
 
 
+def test_a_warning_is_said_though_training_fails(tmp_path: Path) -> None:
+    rows = "".join(f"{300 * i},{i},7\n" for i in range(60))
+    (tmp_path / "short.csv").write_text("timestamp,value,constant\n" + rows)
+    done = run("train", "--data", "short.csv", "--out", "bundle", cwd=tmp_path)
+    warning, error = done.stderr.strip().splitlines()
+    assert warning.startswith("warning: column 'constant' is constant")
+    assert error.startswith("error: short leaves")
+
+
 @pytest.mark.parametrize("arguments", [["--nope"], ["analyze"], ["train", "--seeds", "0"]])
 def test_misuse_is_exit_code_2(arguments: list[str]) -> None:
     assert run(*arguments).returncode == 2

@@ -14,7 +14,7 @@ SHUTDOWN_SECONDS = 10
 def serve(settings: Settings) -> None:
     """Serve until a signal to stop; requests in flight are answered first.
 
-    Raises AnomalizError when the port cannot be listened on; the log has the reason.
+    Raises AnomalizError when it cannot start, as when the port is taken; the log has the reason.
     """
     logs.configure(settings.logging)
     api = settings.api
@@ -30,5 +30,5 @@ def serve(settings: Settings) -> None:
         )
     except SystemExit:
         raise AnomalizError(
-            f"the service cannot listen on {api.host}:{api.port}: choose another api.host or api.port"
+            f"the service could not start on {api.host}:{api.port}: the log above says why"
         ) from None

@@ -56,12 +56,6 @@ class RangeNormalizer:
             ranges = (values - self.low) / self.span
         return np.clip(ranges, CLIP_LOW, CLIP_HIGH).astype(np.float32)
 
-    def inverse(self, normalised: Floats) -> Floats:
-        """Return `normalised (..., n_features)` in the features' own units, float64."""
-        normalised = np.asarray(normalised, dtype=np.float64)
-        self._require_features(normalised)
-        return normalised * self.span + self.low
-
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` reads, exactly."""
         return {"low": self.low.tolist(), "span": self.span.tolist()}

@@ -40,6 +40,8 @@ def train(
     try:
         from anomaliz.training import pipeline
     except ModuleNotFoundError as error:
+        if (error.name or "").startswith("anomaliz"):
+            raise  # ours, not an extra's
         raise MissingExtraError.of("Training", "train") from error
 
     if profile is not None and data:
@@ -52,12 +54,16 @@ def train(
     if profile is not None:
         overrides["data.profile"] = profile
     settings = load_settings(config, overrides=overrides)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", DataWarning)
+    with warnings.catch_warnings():
+        warnings.simplefilter("once", DataWarning)
+        warnings.showwarning = _say
         trained = pipeline.train(settings, _dataset(data or [], settings), out, sweep=sweep)
-    for message in dict.fromkeys(str(warning.message) for warning in caught):
-        typer.echo(f"warning: {message}", err=True)
     typer.echo(json.dumps(_answer(trained), indent=2) if as_json else _table(trained))
+
+
+def _say(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Print a warning as a sentence, at once: training takes minutes, and may yet fail."""
+    typer.echo(f"warning: {message}", err=True)
 
 
 def _dataset(paths: Sequence[Path], settings: Any) -> "Dataset":
