@@ -14,6 +14,9 @@ from anomaliz.metrics.classification import best_f1_plateau, precision_recall_f1
 PLATEAU = 0.03
 """Share of the best F1 within which thresholds count as equally good."""
 
+ALARM_POINTS = 10
+"""Points that a false alarm of a reading with a memory lasts at most, on average."""
+
 
 @dataclass(frozen=True)
 class Decision:
@@ -44,14 +47,50 @@ def decide(
     threshold is the middle of the plateau around the best F1: a few anomalies cannot tell its thresholds
     apart, and its edge would be an accident. `most` is the highest surprise that can come out.
     """
-    if labels is not None and labels.any():
-        score = score_of(surprise)
-        threshold = float(np.mean(best_f1_plateau(labels, score, PLATEAU)))
-        flags = score >= threshold
-        if not flags.all():
-            f1 = precision_recall_f1(labels, flags).f1
-            return Decision(threshold, "f1", alert_budget, extrapolated=False, validation_f1=f1)
-    return from_alert_budget(tail, alert_budget, most)
+    by_f1 = _from_labels(surprise, labels, alert_budget)
+    return by_f1 or from_alert_budget(tail, alert_budget, most)
+
+
+def decide_runs(surprise: Floats, labels: Flags | None, alert_budget: float) -> Decision:
+    """Choose the threshold of a reading that has a memory, from its `surprise (n,)` and `labels (n,)`.
+
+    As `decide`, but the budget counts unbroken runs above the threshold: with a memory, one false alarm is
+    several points long.
+    """
+    return _from_labels(surprise, labels, alert_budget) or from_run_budget(surprise, alert_budget)
+
+
+def from_run_budget(surprise: Floats, points_per_alarm: float) -> Decision:
+    """Return the lowest threshold that normal `surprise (n,)` reaches once in `points_per_alarm` points.
+
+    A reading with a long memory would reach even a low one seldom, but for long: so not more than
+    ALARM_POINTS times as many points may lie above it either, by the calibration of the surprise.
+    """
+    before = np.concatenate([[-np.inf], surprise[:-1]])
+    rising = surprise > before
+    # A row opens a run at every threshold above the row before it and up to itself.
+    starts, ends = np.sort(before[rising]), np.sort(surprise[rising])
+    candidates = np.append(ends, np.nextafter(ends[-1], np.inf)) if len(ends) else np.zeros(1)
+    opened = np.searchsorted(starts, candidates, "left") - np.searchsorted(ends, candidates, "left")
+    too_many = np.flatnonzero(opened > len(surprise) / points_per_alarm)
+    lowest = int(too_many[-1]) + 1 if len(too_many) else 0
+    fewest_points = np.log10(points_per_alarm / ALARM_POINTS)
+    threshold = float(score_of(np.maximum(candidates[lowest], fewest_points)))
+    return Decision(
+        threshold, "alert_budget", points_per_alarm, extrapolated=points_per_alarm > len(surprise)
+    )
+
+
+def _from_labels(surprise: Floats, labels: Flags | None, alert_budget: float) -> Decision | None:
+    if labels is None or not labels.any():
+        return None
+    score = score_of(surprise)
+    threshold = float(np.mean(best_f1_plateau(labels, score, PLATEAU)))
+    flags = score >= threshold
+    if flags.all():
+        return None
+    f1 = precision_recall_f1(labels, flags).f1
+    return Decision(threshold, "f1", alert_budget, extrapolated=False, validation_f1=f1)
 
 
 def from_alert_budget(tail: Tail, points_per_alarm: float, most: float = MAX_SURPRISE) -> Decision:

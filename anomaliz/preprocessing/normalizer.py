@@ -56,6 +56,11 @@ class RangeNormalizer:
             ranges = (values - self.low) / self.span
         return np.clip(ranges, CLIP_LOW, CLIP_HIGH).astype(np.float32)
 
+    def invert(self, ranges: Floats) -> Floats:
+        """Return the values `(..., n_features)` of which `transform` makes `ranges`."""
+        values: Floats = ranges * self.span + self.low
+        return values
+
     def to_json(self) -> dict[str, Any]:
         """Return what `from_json` reads, exactly."""
         return {"low": self.low.tolist(), "span": self.span.tolist()}

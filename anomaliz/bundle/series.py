@@ -1,0 +1,160 @@
+"""Scores a series with the detectors that need history: fit, then row after row with a memory."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import numpy as np
+
+from anomaliz.core.errors import DataError
+from anomaliz.core.types import Flags, Floats
+from anomaliz.detection.series_profile import (
+    SeriesJudgement,
+    SeriesMemory,
+    SeriesProfile,
+    SeriesReadings,
+)
+from anomaliz.models.series.detector import Scale, SeriesDetector
+from anomaliz.models.series.registry import series_detectors
+from anomaliz.models.series.rows import Rows
+from anomaliz.preprocessing.gaps import forward_fill
+from anomaliz.preprocessing.normalizer import RangeNormalizer
+from anomaliz.preprocessing.robust import RobustNormalizer
+
+MIN_ROWS = 100
+"""Normal rows that there must be to learn from."""
+DEFAULT_QUIET = 144
+SHORTEST_QUIET = 12
+"""Rows that an alert keeps others away for, where a day is not known, and at least; half a day otherwise."""
+
+
+@dataclass(frozen=True)
+class SeriesState:
+    """What scoring the next row needs of the rows before it."""
+
+    rows: Floats
+    """The newest rows, filled, `(k, n_features)`, oldest first."""
+    before: int
+    """Rows that the series has had."""
+    memory: SeriesMemory
+
+
+@dataclass(frozen=True)
+class Scales:
+    """Both normalisers; a detector says which it wants."""
+
+    ranges: RangeNormalizer
+    spreads: RobustNormalizer
+
+    @classmethod
+    def fit(cls, values: Floats) -> Self:
+        return cls(RangeNormalizer.fit(values), RobustNormalizer.fit(values))
+
+    def rows(self, values: Floats, period: int) -> Mapping[Scale, Rows]:
+        """Return finite `values (m, n_features)` as rows in either scale."""
+        return {
+            "range": Rows(self.ranges.transform(values).astype(np.float64), period),
+            "robust": Rows(self.spreads.transform(values), period),
+        }
+
+    def invert(self, scale: Scale, values: Floats) -> Floats:
+        return self.ranges.invert(values) if scale == "range" else self.spreads.invert(values)
+
+
+@dataclass(frozen=True)
+class SeriesScorer:
+    """The series detectors of a bundle, with the scales before them and the profile after them."""
+
+    detectors: Sequence[SeriesDetector]
+    scales: Scales
+    period: int
+    """Rows in a day, 0 = unknown."""
+    profile: SeriesProfile
+
+    @classmethod
+    def fit(
+        cls,
+        values: Floats,
+        period: int,
+        normal: Flags,
+        labels: Flags | None = None,
+        *,
+        tail_quantile: float,
+        alert_budget: float,
+    ) -> tuple[Self, SeriesState]:
+        """Learn from `values (n, n_features)`, NaN = missing, with `period` rows a day (0 = unknown).
+
+        `normal (n,)` rows calibrate; `labels (n,)`, where there are anomalies, choose the threshold. Returns
+        the scorer and its state after the last row. Raises DataError for a feature without values.
+        """
+        if int(normal.sum()) < MIN_ROWS:
+            raise DataError(f"the series profile needs {MIN_ROWS} normal rows, got {int(normal.sum())}")
+        scales = Scales.fit(values)
+        filled = _filled(values, scales.spreads.centre)
+        rows = scales.rows(filled, period)
+        detectors = [
+            detector.fit(rows[detector.scale]) for detector in series_detectors(values.shape[1], period)
+        ]
+        present = np.logical_not(np.isnan(values).all(axis=1))
+        profile, memory = SeriesProfile.calibrate(
+            _readings(detectors, scales, rows, len(filled), present),
+            filled,
+            normal & present,
+            labels,
+            quiet=max(period // 2, SHORTEST_QUIET) if period else DEFAULT_QUIET,
+            tail_quantile=tail_quantile,
+            alert_budget=alert_budget,
+        )
+        scorer = cls(detectors, scales, period, profile)
+        return scorer, SeriesState(filled[-scorer.reach :], len(filled), memory)
+
+    @cached_property
+    def reach(self) -> int:
+        """Rows before a row that its verdict can depend on, its memory aside."""
+        return max(detector.reach for detector in self.detectors)
+
+    def score(self, values: Floats, judged: Flags, state: SeriesState) -> tuple[SeriesJudgement, SeriesState]:
+        """Judge the next rows `values (n, n_features)`, NaN = missing; only `judged (n,)` ones get verdicts.
+
+        The others pass time: what is missing in them is stood for by the values before.
+        """
+        filled = _filled(np.concatenate([state.rows, values]), self.scales.spreads.centre)
+        before = state.before + len(values)
+        rows = self.scales.rows(filled, self.period)
+        readings = _readings(self.detectors, self.scales, rows, before, judged)
+        judgement, memory = self.profile.judge(readings, state.memory)
+        return judgement, SeriesState(filled[max(0, len(filled) - self.reach) :], before, memory)
+
+
+def _filled(values: Floats, otherwise: Floats) -> Floats:
+    """Return `values` filled forward, and `otherwise (n_features,)` before a feature's first value."""
+    if not np.isnan(values).any():
+        return values
+    filled = forward_fill(values, limit=len(values))
+    return np.where(np.isnan(filled), otherwise, filled)
+
+
+def _readings(
+    detectors: Sequence[SeriesDetector],
+    scales: Scales,
+    rows: Mapping[Scale, Rows],
+    before: int,
+    judged: Flags,
+) -> SeriesReadings:
+    """Read the newest rows, as many as `judged (n,)` has; with the last the series has had `before` rows.
+
+    There is no error where a detector has too little before the row, or the row is not to be judged.
+    """
+    n = len(judged)
+    position = np.arange(before - n, before)
+    errors, feature_errors, expected = {}, {}, {}
+    for detector in detectors:
+        reading = detector.read(rows[detector.scale], n)
+        there = judged & (position >= detector.min_history)
+        errors[detector.name] = np.where(there[:, np.newaxis], reading.errors, np.nan)
+        if reading.feature_errors is not None:
+            feature_errors[detector.name] = reading.feature_errors
+        if reading.expected is not None:
+            expected[detector.name] = scales.invert(detector.scale, reading.expected)
+    return SeriesReadings(errors, feature_errors, expected)
