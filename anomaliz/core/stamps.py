@@ -14,6 +14,7 @@ LONGEST_STEP = int(np.iinfo(np.int64).max)
 """In nanoseconds: 292 years."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+DAY = np.timedelta64(1, "D")
 MILLISECONDS_BEYOND = 1e11
 """Epoch numbers beyond this are milliseconds: as seconds they would lie after the year 5138."""
 
@@ -61,6 +62,14 @@ def infer_step(times: Stamps) -> np.timedelta64:
         raise DataError(f"a step can be told from two rows or more, got {len(times)}: give a longer series")
     median = round(float(np.median(nanoseconds_apart(times))))
     return np.timedelta64(min(median, LONGEST_STEP), "ns")
+
+
+def rows_a_day(step: np.timedelta64 | None) -> int:
+    """Return how many rows `step` apart make a day; 0 where that is unknown, or less than two."""
+    if step is None or step <= np.timedelta64(0):
+        return 0
+    rows = round(float(DAY / step))
+    return rows if rows >= 2 else 0
 
 
 def nanoseconds_apart(times: Stamps) -> Floats:

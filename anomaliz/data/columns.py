@@ -55,12 +55,12 @@ def numbers(column: "pd.Series", name: str) -> Floats:
     return converted
 
 
-def label_flags(column: "pd.Series") -> Flags:
+def label_flags(column: "pd.Series", name: str = "label") -> Flags:
     """Return which rows are labelled anomalous, `(n,)`; DataError for other than 0, 1, false, true."""
     found = [TRUTH.get(str(cell).strip().lower()) for cell in column.tolist()]
     unknown = np.array([truth is None for truth in found], dtype=np.bool_)
     if unknown.any():
-        raise _bad_cell(column, "label", unknown, "0 or 1")
+        raise _bad_cell(column, name, unknown, "0 or 1")
     return np.array(found, dtype=np.bool_)
 
 

@@ -18,7 +18,7 @@ from anomaliz.core.types import Floats
 from anomaliz.detection.fusion import LSTM_PREFIX, window_weights
 from anomaliz.detection.profile import WINDOW_PROFILE, Judgement, Profile
 from anomaliz.models.keras_training import Schedule
-from anomaliz.models.registry import create
+from anomaliz.models.registry import create, window_detector
 from anomaliz.preprocessing.normalizer import RangeNormalizer
 from anomaliz.training import evaluation
 from anomaliz.training.preparation import Part, Prepared
@@ -40,6 +40,21 @@ Report: TypeAlias = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)
+class Fitted:
+    """The window detectors of one seed, fitted and calibrated."""
+
+    members: list[WindowDetector]
+    normalizer: RangeNormalizer
+    graph: bytes
+    session: ScoringSession
+    profile: Profile
+
+    def judge(self, part: Part) -> Judgement:
+        """Judge the complete windows of `part`."""
+        return self.profile.judge(self.session.read(part.windows, part.picked), part.windows.shape[2])
+
+
+@dataclass(frozen=True)
 class SeedRun:
     """What one seed's run gave, as plain data."""
 
@@ -57,29 +72,36 @@ def run_seed(
     prepared: Prepared, settings: Settings, seed: int, name: str, report: Report, save_to: Path | None = None
 ) -> SeedRun:
     """Train every member with `seed`; write detectors and graph into `save_to` when it is given."""
-    normalizer = RangeNormalizer.fit(prepared.normal_training_rows, prepared.dataset.features)
-    train, validation, test = prepared.train, prepared.validation, prepared.test
-    members = _fit_members(_training_windows(train, normalizer, settings), settings, seed, name, report)
-    graph = scoring_graph(normalizer, members).SerializeToString()
-    session = ScoringSession(graph)
-    profile = _calibrate(session, train, validation, settings, [member.name for member in members])
+    fitted = fit_window_profile(prepared, settings, seed, name, report)
     if save_to:
-        _save(members, graph, save_to)
-    judged = _judge(profile, session, test)
+        _save(fitted.members, fitted.graph, save_to)
+    profile, validation, test = fitted.profile, prepared.validation, prepared.test
+    judged = fitted.judge(test)
     thresholds = evaluation.thresholds(
-        profile,
-        _judge(profile, session, validation),
-        validation.labels,
-        settings.detection.threshold.alert_budget,
+        profile, fitted.judge(validation), validation.labels, settings.detection.threshold.alert_budget
     )
     return SeedRun(
         seed,
         profile.to_json(),
-        normalizer.to_json(),
+        fitted.normalizer.to_json(),
         evaluation.evaluate(profile, judged, test.labels, thresholds),
         evaluation.curves(profile, judged, test.labels),
-        {member.name: member.losses_ for member in members if hasattr(member, "losses_")},
+        {member.name: member.losses_ for member in fitted.members if hasattr(member, "losses_")},
     )
+
+
+def fit_window_profile(
+    prepared: Prepared, settings: Settings, seed: int, name: str, report: Report
+) -> Fitted:
+    """Fit the window detectors with `seed`, join their graphs, and calibrate them on validation."""
+    normalizer = RangeNormalizer.fit(prepared.normal_training_rows, prepared.dataset.features)
+    windows = _training_windows(prepared.train, normalizer, settings)
+    members = _fit_members(windows, settings, seed, name, report)
+    graph = scoring_graph(normalizer, members).SerializeToString()
+    session = ScoringSession(graph)
+    names = [member.name for member in members]
+    profile = _calibrate(session, prepared.train, prepared.validation, settings, names)
+    return Fitted(members, normalizer, graph, session, profile)
 
 
 def _training_windows(train: Part, normalizer: RangeNormalizer, settings: Settings) -> Floats:
@@ -111,7 +133,7 @@ def _params(
 ) -> dict[str, Any]:
     own = getattr(settings.models, name).model_dump()
     if not name.startswith(LSTM_PREFIX):
-        return {**own, "seed": seed}
+        return {**own, "seed": seed} if window_detector(name).seeded else own
     schedule = settings.training.model_dump(include={"epochs", "batch_size", "learning_rate", "patience"})
     return {**own, "seed": seed, "schedule": Schedule(**schedule), "on_epoch": on_epoch}
 
@@ -131,10 +153,6 @@ def _calibrate(
         tail_quantile=settings.detection.calibration.tail_quantile,
         alert_budget=settings.detection.threshold.alert_budget,
     )
-
-
-def _judge(profile: Profile, session: ScoringSession, part: Part) -> Judgement:
-    return profile.judge(session.read(part.windows, part.picked), part.windows.shape[2])
 
 
 def _save(members: list[WindowDetector], graph: bytes, directory: Path) -> None:

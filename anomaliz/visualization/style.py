@@ -14,6 +14,8 @@ COLOURS = {
     "isolation_forest": "#009E73",
     "lstm_autoencoder": "#0072B2",
     "lstm_forecaster": "#E69F00",
+    "nearest_neighbours": "#56B4E9",
+    "ridge_forecaster": "#000000",
     "fused": "#D55E00",
 }
 ANOMALY = "#D55E00"

@@ -1,0 +1,1 @@
+"""Benchmark runs on labelled series, their measures, and the comparison of runs."""

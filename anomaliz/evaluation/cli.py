@@ -1,0 +1,88 @@
+"""The evaluating command: `anomaliz evaluate --data 'glob'`, and `anomaliz evaluate compare`."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from anomaliz.core.errors import MissingExtraError
+from anomaliz.evaluation.compare_cli import compare
+from anomaliz.evaluation.options import (
+    BundleOption,
+    ConfigOption,
+    JobsOption,
+    JsonOption,
+    PlotsOption,
+    ScoresOption,
+    jobs_or_all,
+)
+
+if TYPE_CHECKING:
+    from anomaliz.config.settings import Settings
+    from anomaliz.evaluation.labelled import Labelled
+    from anomaliz.evaluation.outputs import Outputs
+    from anomaliz.evaluation.protocols import Protocol
+
+app = typer.Typer(invoke_without_command=True, no_args_is_help=True)
+app.command()(compare)
+
+
+@app.callback()
+def evaluate(
+    context: typer.Context,
+    data: Annotated[
+        list[str] | None, typer.Option(help="Labelled CSVs or Parquets: a path or a quoted glob; repeatable.")
+    ] = None,
+    labels: Annotated[str, typer.Option(help="Column that is 1 where a row is an anomaly.")] = "label",
+    train_ratio: Annotated[
+        float,
+        typer.Option(min=0.01, max=0.99, help="Share to fit on of a series without a split column."),
+    ] = 0.5,
+    json: JsonOption = None,
+    scores: ScoresOption = None,
+    plots: PlotsOption = None,
+    jobs: JobsOption = None,
+    bundle: BundleOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Say how well labelled anomalies of your series are found, or compare two such runs."""
+    if context.invoked_subcommand:
+        return
+    if not data:
+        raise typer.BadParameter("is needed: labelled series to evaluate on", param_hint="--data")
+    from anomaliz.evaluation.configuration import settings_of
+    from anomaliz.evaluation.labelled_file import find_files, read_labelled
+    from anomaliz.evaluation.outputs import Outputs
+    from anomaliz.evaluation.progress import counted
+    from anomaliz.evaluation.protocols import Protocol
+
+    settings = settings_of(config, bundle)
+    series = [read_labelled(path, labels, train_ratio) for path in counted(find_files(data), "reading")]
+    run_and_tell(series, Protocol.EVALUATE, settings, Outputs(json, scores, plots), jobs)
+
+
+def run_and_tell(
+    series: Sequence["Labelled"],
+    protocol: "Protocol",
+    settings: "Settings",
+    outputs: "Outputs",
+    jobs: int | None,
+) -> None:
+    """Run a benchmark on `series`, write what `outputs` asks for, and print the result as a table."""
+    try:
+        from anomaliz.evaluation.runs import run
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("anomaliz"):
+            raise  # ours, not an extra's
+        raise MissingExtraError.of("Evaluation", "train") from error
+    from anomaliz.evaluation.progress import shown
+    from anomaliz.evaluation.report import report
+    from anomaliz.evaluation.summary import summarise
+
+    outputs.prepare()
+    with shown(len(series)) as done:
+        results = run(series, protocol, settings, outputs, jobs_or_all(jobs), done)
+    result = summarise(results, protocol, settings)
+    outputs.write_result(result)
+    if not outputs.on_standard_output:
+        typer.echo(report(result))

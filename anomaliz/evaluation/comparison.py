@@ -1,0 +1,197 @@
+"""Two runs compared on the series that both scored, with paired bootstrap intervals.
+
+Series are resampled with replacement, both runs' measures together, and the interval holds the middle of
+the mean differences: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 13.
+"""
+
+import json
+import math
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from anomaliz.core.errors import DataError
+from anomaliz.core.suggestion import suggestion
+from anomaliz.core.types import Floats
+from anomaliz.data.dataset import DataWarning
+
+HIGHER_IS_BETTER = ("vus_pr", "auc_pr", "roc_auc", "best_f1", "f1", "precision", "recall", "event_recall")
+LOWER_IS_BETTER = ("median_delay", "false_alarms_per_day", "false_alarm_rate")
+MEASURES = (*HIGHER_IS_BETTER, *LOWER_IS_BETTER)
+CONFIDENCE = 0.95
+FUSED = "fused"
+"""Of a run that measures every detector by itself, this one is compared."""
+MOST_NAMED = 5
+"""Series that a warning names."""
+FIX = "give the files that --json wrote"
+
+Run: TypeAlias = Mapping[str, Any]
+"""The JSON of a benchmark run."""
+Measured: TypeAlias = Mapping[str, Mapping[str, Any]]
+"""`{series: {measure: number or None}}`."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One measure of two runs, over the series that have it in both."""
+
+    measure: str
+    n_series: int
+    mean_a: float
+    mean_b: float
+    difference: float
+    """Mean of B - A."""
+    interval: tuple[float, float] | None
+    """95% interval of the difference; None for one series, which tells nothing about others."""
+    b_better: float | None
+    """Share of resamples in which B is better, a tie not counting; None for one series."""
+
+
+def read_run(path: Path) -> dict[str, Any]:
+    """Return the JSON of the run in `path`; DataError when it cannot be read or is not a run."""
+    try:
+        run = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror}): {FIX}") from None
+    except (ValueError, RecursionError):
+        raise DataError(f"{path} is not JSON: {FIX}") from None
+    _measured(run, str(path))
+    return dict(run)
+
+
+def compare(
+    a: Run, b: Run, *, measures: Sequence[str] | None = None, n_resamples: int = 10_000, seed: int = 0
+) -> list[Comparison]:
+    """Return how run `b` differs from run `a`, for each of `measures`, or for all that both have.
+
+    Each mean is over the series that have the measure in both runs, so it can differ from the run's own
+    mean. A DataWarning names the series of one run only. Raises DataError for what is not a run, runs
+    of different protocols, no common series or measure, and a measure that is unknown or in no series.
+    """
+    if n_resamples < 1:
+        raise DataError(f"n_resamples must be at least 1, got {n_resamples}", field="n_resamples")
+    first, second = _measured(a, "A"), _measured(b, "B")
+    if a.get("protocol") != b.get("protocol"):
+        both = f"{a.get('protocol')!r} and {b.get('protocol')!r}"
+        raise DataError(f"A and B follow the protocols {both}: compare runs of one", field="protocol")
+    common = _common(first, second)
+    found = []
+    for measure in _chosen(measures):
+        values = _pairs(measure, common, first, second)
+        if len(values):
+            found.append(_comparison(measure, values, n_resamples, seed))
+        elif measures is not None:
+            raise DataError(f"no series has {measure} in both runs: choose another measure", field="measures")
+    if not found:
+        raise DataError(f"A and B have no measure in common: {FIX}", field="series")
+    return found
+
+
+def table(comparisons: Iterable[Comparison]) -> str:
+    """Return `comparisons` as a text table."""
+    heading = ("measure", "series", "A", "B", "B - A", f"{CONFIDENCE:.0%} interval", "B better")
+    rows = [heading, *map(_cells, comparisons)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(_line(row, widths) for row in rows)
+
+
+def _measured(run: Any, name: str) -> Measured:
+    """Return the measures of each series of `run`, which errors call `name`."""
+    series = run.get("series") if isinstance(run, Mapping) else None
+    if not isinstance(series, Mapping) or not all(isinstance(found, Mapping) for found in series.values()):
+        raise DataError(f"{name} is not a run, which has measures by series: {FIX}", field="series")
+    return {key: found[FUSED] if _is_split(found) else found for key, found in series.items()}
+
+
+def _is_split(found: Mapping[str, Any]) -> bool:
+    return isinstance(found.get(FUSED), Mapping)
+
+
+def _common(first: Measured, second: Measured) -> list[str]:
+    """Return the series of both, sorted, so that the order in the files changes nothing."""
+    common = sorted(first.keys() & second.keys())
+    if not common:
+        raise DataError("A and B share no series: compare runs on the same data", field="series")
+    for name, alone in (("A", first.keys() - second.keys()), ("B", second.keys() - first.keys())):
+        if alone:
+            warnings.warn(f"only in {name}, and left out: {_named(alone)}", DataWarning, stacklevel=3)
+    return common
+
+
+def _chosen(measures: Sequence[str] | None) -> Sequence[str]:
+    for measure in measures or ():
+        if measure not in MEASURES:
+            near = suggestion(measure, MEASURES) or f": choose among {', '.join(MEASURES)}"
+            raise DataError(f"unknown measure {measure!r}{near}", field="measures")
+    return MEASURES if measures is None else measures
+
+
+def _pairs(measure: str, common: Sequence[str], first: Measured, second: Measured) -> Floats:
+    """Return `(n, 2)` values of A and B, for the series that have `measure` in both."""
+    found = {key: [_value(run, key, measure) for run in (first, second)] for key in common}
+    whole = [pair for pair in found.values() if None not in pair]
+    half = [key for key, pair in found.items() if pair.count(None) == 1]
+    if whole and half:
+        warnings.warn(
+            f"{measure} is in one run only, and left out, for {_named(half)}", DataWarning, stacklevel=3
+        )
+    return np.array(whole, dtype=np.float64).reshape(-1, 2)
+
+
+def _value(run: Measured, series: str, measure: str) -> float | None:
+    value = run[series].get(measure)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise DataError(
+            f"{measure} of {series} must be a number or null, got {value!r}: {FIX}", field=measure
+        )
+    return float(value)
+
+
+def _comparison(measure: str, values: Floats, n_resamples: int, seed: int) -> Comparison:
+    differences = values[:, 1] - values[:, 0]
+    interval, b_better = None, None
+    if len(differences) > 1:
+        resampled = _resampled_means(differences, n_resamples, seed)
+        lower, upper = np.quantile(resampled, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+        interval = float(lower), float(upper)
+        b_better = float(np.mean(resampled < 0 if measure in LOWER_IS_BETTER else resampled > 0))
+    mean_a, mean_b = values.mean(axis=0).tolist()
+    return Comparison(
+        measure, len(differences), mean_a, mean_b, float(differences.mean()), interval, b_better
+    )
+
+
+def _resampled_means(differences: Floats, n_resamples: int, seed: int) -> Floats:
+    """Return the mean of each resample `(n_resamples,)`; every measure draws the same series."""
+    n = len(differences)
+    drawn = np.random.default_rng(seed).integers(n, size=(n_resamples, n))
+    return np.asarray(differences[drawn].mean(axis=1))
+
+
+def _cells(found: Comparison) -> tuple[str, ...]:
+    note = " (lower is better)" if found.measure in LOWER_IS_BETTER else ""
+    interval = "-" if found.interval is None else f"[{', '.join(map(_signed, found.interval))}]"
+    better = "-" if found.b_better is None else f"{found.b_better:.1%}"
+    means = f"{found.mean_a:.4f}", f"{found.mean_b:.4f}"
+    return found.measure + note, str(found.n_series), *means, _signed(found.difference), interval, better
+
+
+def _signed(value: float) -> str:
+    return f"{value:+z.4f}"
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    rest = (cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True))
+    return "  ".join([cells[0].ljust(widths[0]), *rest])
+
+
+def _named(series: Iterable[str]) -> str:
+    names = sorted(series)
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more

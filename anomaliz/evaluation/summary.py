@@ -1,0 +1,103 @@
+"""The result of a run as JSON: measures by series, their means, and NAB's score."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from anomaliz import __version__
+from anomaliz.config.settings import Settings
+from anomaliz.evaluation.protocols import Protocol
+from anomaliz.evaluation.runs import Result
+from anomaliz.metrics.nab import (
+    NEVER,
+    PROFILES,
+    NabProfile,
+    NabSeries,
+    best_nab_score,
+    nab_score,
+    probation_rows,
+)
+
+Json: TypeAlias = dict[str, Any]
+
+USED = {"data", "models", "training", "detection"}
+"""Sections of the settings that a result depends on."""
+MEANS_OF_NAB = ("vus_pr", "auc_pr", "best_f1", "f1")
+PUBLISHED_NEVER = 1e18
+"""How the benchmark's published results write the threshold that nothing reaches."""
+
+
+def summarise(results: Sequence[Result], protocol: Protocol, settings: Settings) -> Json:
+    """Return the JSON of a run: everything that is measured, None for what is undefined."""
+    return {
+        "protocol": protocol.value,
+        "version": __version__,
+        **_totals(results, protocol),
+        "series": {result.name: result.measures for result in results},
+        "seconds": {result.name: round(result.seconds, 3) for result in results},
+        "settings": settings.model_dump(mode="json", include=USED),
+    }
+
+
+def _totals(results: Sequence[Result], protocol: Protocol) -> Json:
+    if protocol is Protocol.EVALUATE:
+        return {"mean": _mean([result.measures for result in results])}
+    if protocol is Protocol.SPLIT:
+        names = dict.fromkeys(name for result in results for name in result.measures)
+        found = {name: [r.measures[name] for r in results if name in r.measures] for name in names}
+        return {"mean": {name: _mean(measures) for name, measures in found.items()}}
+    best = {name: _best(results, profile) for name, profile in PROFILES.items()}
+    return {
+        **_of_nab(results, best),
+        "groups": {name: _of_nab(members, best) for name, members in _groups(results).items()},
+    }
+
+
+def _of_nab(results: Sequence[Result], best: Mapping[str, float | None]) -> Json:
+    """Return NAB's score, at the `best` threshold of each profile, and the means of `results`."""
+    scores = {name: _scores(results, profile, best[name]) for name, profile in PROFILES.items()}
+    return {"nab": scores, "mean": _mean([result.measures for result in results], MEANS_OF_NAB)}
+
+
+def _scores(results: Sequence[Result], profile: NabProfile, best: float | None) -> Json:
+    if best is None or not _scorable(results):
+        return {"score": None, "threshold": None, "score_at_default_threshold": None}
+    by_score = [NabSeries(result.alert_score, result.windows) for result in results]
+    shipped = [NabSeries(result.alert.astype(np.float64), result.windows) for result in results]
+    return {
+        "score": nab_score(by_score, best, profile),
+        "threshold": PUBLISHED_NEVER if best == NEVER else best,
+        "score_at_default_threshold": nab_score(shipped, 1.0, profile),
+    }
+
+
+def _best(results: Sequence[Result], profile: NabProfile) -> float | None:
+    """Return the best threshold of all `results` together; None where no window tells."""
+    if not _scorable(results):
+        return None
+    return best_nab_score([NabSeries(result.alert_score, result.windows) for result in results], profile)[1]
+
+
+def _scorable(results: Sequence[Result]) -> bool:
+    return any(end > probation_rows(len(result.alert)) for result in results for _, end in result.windows)
+
+
+def _groups(results: Sequence[Result]) -> dict[str, list[Result]]:
+    groups: dict[str, list[Result]] = {}
+    for result in results:
+        groups.setdefault(PurePosixPath(result.name).parent.as_posix(), []).append(result)
+    return groups
+
+
+def _mean(measured: Sequence[Mapping[str, Any]], measures: Iterable[str] | None = None) -> Json:
+    """Return the mean of each measure over the series that have it, None where none has."""
+    if measures is None:
+        measures = dict.fromkeys(name for found in measured for name in found)
+    return {name: _mean_of([found.get(name) for found in measured]) for name in measures}
+
+
+def _mean_of(values: Iterable[Any]) -> float | None:
+    numbers = [value for value in values if isinstance(value, float)]
+    return float(np.mean(numbers)) if numbers else None

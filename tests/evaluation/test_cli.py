@@ -1,0 +1,133 @@
+"""The benchmark commands, run as a user runs them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from anomaliz.data.nab import Nab, NabFolder
+from anomaliz.metrics.nab import NabSeries, best_nab_score, labels_of
+from anomaliz.metrics.vus import buffer_of, vus_pr
+
+SERIES = ("realTraffic/speed_6005.csv", "realAdExchange/exchange-3_cpc_results.csv")
+FAST = {"ANOMALIZ__TRAINING__EPOCHS": "1"}
+
+
+def run(*arguments: object, cwd: Path, module: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", module, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=cwd,
+        env={**os.environ, **FAST, **variables},
+    )
+
+
+def nab(*arguments: object, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    return run(*arguments, cwd=cwd, module="anomaliz.data.nab", **variables)
+
+
+def anomaliz(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return run(*arguments, cwd=cwd, module="anomaliz.cli")
+
+
+@pytest.fixture
+def server(shared: Path, tmp_path: Path) -> Path:
+    """The end of a real server's training part and the beginning of its test part."""
+    whole = pd.read_csv(shared / "asd" / "omi-1.csv.gz")
+    first = int((whole["split"] == "train").sum())
+    path = tmp_path / "omi.csv"
+    whole[first - 700 : first + 1500].to_csv(path, index=False)
+    return path
+
+
+def test_nab_by_its_own_rules(shared: Path, tmp_path: Path) -> None:
+    options = ("--protocol", "nab", "--json", "run.json", "--jobs", 2)
+    done = nab("--series", *SERIES, *options, cwd=tmp_path, ANOMALIZ_NAB_DIR=str(shared / "nab"))
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "run.json").read_text())
+    assert found["protocol"] == "nab"
+    assert list(found["series"]) == list(SERIES)
+    assert set(found["nab"]) == {"standard", "reward_low_FP_rate", "reward_low_FN_rate"}
+    assert set(found["mean"]) == {"vus_pr", "auc_pr", "best_f1", "f1"}
+    assert set(found["groups"]) == {"realTraffic", "realAdExchange"}
+    assert all(path in done.stdout for path in (*SERIES, "reward_low_FN_rate"))
+
+
+def test_another_scorer_gets_the_same_from_the_readings(shared: Path, tmp_path: Path) -> None:
+    done = nab(
+        *("--series", *SERIES, "--protocol", "nab", "--json", "run.json", "--scores", "."),
+        cwd=tmp_path,
+        ANOMALIZ_NAB_DIR=str(shared / "nab"),
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "run.json").read_text())
+    corpus = Nab(NabFolder(shared / "nab"))
+    scored = []
+    for path in SERIES:
+        file, readings = corpus.read(path), pd.read_csv(tmp_path / path)
+        labels = labels_of(len(readings), file.windows)
+        vus = vus_pr(labels, readings["rank_score"].to_numpy(), buffer_of(file.values))
+        assert found["series"][path]["vus_pr"] == pytest.approx(vus)
+        scored.append(NabSeries(readings["alert_score"].to_numpy(), file.windows))
+    assert found["nab"]["standard"]["score"] == pytest.approx(best_nab_score(scored)[0])
+
+
+def test_nab_is_split_by_default(shared: Path, tmp_path: Path) -> None:
+    done = nab("--data-dir", shared / "nab", "--series", SERIES[0], "--json", "-", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["protocol"] == "split"
+    assert next(iter(found["series"][SERIES[0]])) == "fused"
+    assert found["mean"]["fused"]["f1"] == found["series"][SERIES[0]]["fused"]["f1"]
+
+
+def test_nab_without_network_is_one_sentence(tmp_path: Path, free_port: int) -> None:
+    done = nab(
+        cwd=tmp_path, ANOMALIZ_NAB_URL=f"http://127.0.0.1:{free_port}", ANOMALIZ_NAB_DIR="", no_proxy="*"
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert "--data-dir" in done.stderr
+
+
+def test_all_and_some_series_are_misuse(tmp_path: Path) -> None:
+    assert nab("--all", "--series", SERIES[0], cwd=tmp_path).returncode == 2
+
+
+def test_evaluate_a_labelled_file_and_compare_the_run_with_itself(server: Path, tmp_path: Path) -> None:
+    options = ("--json", "a.json", "--scores", "scores", "--plots", "plots")
+    done = anomaliz("evaluate", "--data", server.with_name("om?.csv"), *options, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads((tmp_path / "a.json").read_text())
+    assert found["protocol"] == "evaluate"
+    assert found["mean"]["vus_pr"] == found["series"]["omi.csv"]["vus_pr"]
+    assert len((tmp_path / "scores" / "omi.csv").read_text().splitlines()) == 2201
+    assert (tmp_path / "plots" / "omi.csv.png").is_file()
+    compared = anomaliz("evaluate", "compare", "a.json", "a.json", cwd=tmp_path)
+    assert compared.returncode == 0, compared.stderr
+    assert "vus_pr" in compared.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"), [((), 2), (("--labels", "x"), 2), (("--data", "none*.csv"), 1), (("compare",), 2)]
+)
+def test_misuse_is_told_without_a_traceback(tmp_path: Path, arguments: tuple[str, ...], code: int) -> None:
+    done = anomaliz("evaluate", *arguments, cwd=tmp_path)
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+
+
+def test_a_series_that_cannot_be_scored_is_named_in_one_sentence(server: Path, tmp_path: Path) -> None:
+    lines = server.read_text().splitlines()
+    server.write_text("\n".join([lines[0], *lines[695:720]]) + "\n")
+    done = anomaliz("evaluate", "--data", "omi.csv", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: omi.csv: ")
+    assert len(done.stderr.splitlines()) == 1
