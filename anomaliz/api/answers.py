@@ -25,11 +25,14 @@ def answers_of(bundle: Bundle, verdicts: Verdicts) -> list[Answer]:
     named = identity(bundle)
     detectors = _detectors(verdicts)
     contributions = _contributions(verdicts)
+    sparse = (verdicts.rank_score, verdicts.alert_score, verdicts.alert)
+    readings = [[None] * len(verdicts) if column is None else column.tolist() for column in sparse]
     rows = zip(
         verdicts.scored.tolist(),
         verdicts.anomaly.tolist(),
         verdicts.score.tolist(),
         verdicts.status.tolist(),
+        *readings,
         strict=True,
     )
     return [
@@ -45,13 +48,13 @@ def answers_of(bundle: Bundle, verdicts: Verdicts) -> list[Answer]:
             "profile": verdicts.profile,
             "detectors": detectors[i],
             "contributions": contributions[i],
-            "rank_score": None,
-            "alert_score": None,
-            "alert": None,
+            "rank_score": rank_score,
+            "alert_score": alert_score,
+            "alert": alert if scored else None,
             "timestamp": None,
             "bundle": named,
         }
-        for i, (scored, anomaly, score, status) in enumerate(rows)
+        for i, (scored, anomaly, score, status, rank_score, alert_score, alert) in enumerate(rows)
     ]
 
 

@@ -53,15 +53,17 @@ class Detection:
         }
 
     def to_csv(self) -> str:
-        """Return a line for each given row: stamp, status, score, anomaly, and each detector's score."""
+        """Return a line for each given row: stamp, status, readings, and each detector's surprise."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         detectors = [f"{name}_surprise" for name in self.verdicts.detectors]
-        writer.writerow(["timestamp", "status", "score", "threshold", "anomaly", *detectors])
+        readings = ["score", "threshold", "anomaly", "rank_score", "alert_score", "alert"]
+        writer.writerow(["timestamp", "status", *readings, *detectors])
         surprises = self.verdicts.detector_surprise[self.positions].tolist()
         for row, (point, surprise) in enumerate(zip(self._points(), surprises, strict=True)):
             stamp = row if point["timestamp"] is None else point["timestamp"]
-            cells = [point["score"], self.verdicts.threshold, point["anomaly"], *surprise]
+            sparse = (point[name] for name in readings[3:])
+            cells = [point["score"], self.verdicts.threshold, point["anomaly"], *sparse, *surprise]
             writer.writerow([stamp, point["status"], *map(_cell, cells)])
         return text.getvalue()
 
@@ -82,15 +84,24 @@ class Detection:
         times = verdicts.times
         stamps = [None] * len(positions) if times is None else stamps_text(times[positions])
         columns = (verdicts.status, verdicts.score, verdicts.anomaly, verdicts.scored)
-        rows = zip(stamps, *(column[positions].tolist() for column in columns), strict=True)
+        sparse = (verdicts.rank_score, verdicts.alert_score, verdicts.alert)
+        rows = zip(
+            stamps,
+            *(column[positions].tolist() for column in columns),
+            *([None] * len(positions) if column is None else column[positions].tolist() for column in sparse),
+            strict=True,
+        )
         return [
             {
                 "timestamp": stamp,
                 "status": STATUSES[status],
                 "score": score,
                 "anomaly": anomaly if scored else None,
+                "rank_score": rank_score,
+                "alert_score": alert_score,
+                "alert": alert if scored else None,
             }
-            for stamp, status, score, anomaly, scored in rows
+            for stamp, status, score, anomaly, scored, rank_score, alert_score, alert in rows
         ]
 
     def _events(self) -> list[Answer]:

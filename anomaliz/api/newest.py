@@ -5,27 +5,34 @@ from anomaliz.api.monitoring import Monitoring
 from anomaliz.bundle.bundle import Bundle
 from anomaliz.core.types import Floats, Stamps
 
+SETTLING = 500
+"""Rows before those that can bear on the newest point, in which the memories of its readings settle."""
+
 
 def newest_window(bundle: Bundle, values: Floats, times: Stamps | None) -> Floats | None:
-    """Return the newest window of finite `values (n, n_features)`, or None where rows are missing in time."""
+    """Return the newest window of finite `values (n, n_features)`, or None where it is not enough.
+
+    That is where the rows are enough for the series profile, or where some are missing in time.
+    """
+    if bundle.has_history(len(values), times):
+        return None
     if times is not None:
-        values, times = _within_reach(bundle, values, times)
+        values, times = values[-bundle.reach - 1 :], times[-bundle.reach - 1 :]
         if len(bundle.regularise(values, times)[0]) > len(values):
             return None
     return values[-bundle.window_size :]
 
 
-def answer_with_gaps(bundle: Bundle, values: Floats, times: Stamps, monitoring: Monitoring) -> Answer:
-    """Return the newest point's answer for a series in which the stamps `(n,)` show missing rows."""
-    whole, stamps, _ = bundle.regularise(*_within_reach(bundle, values, times))
-    verdicts = bundle.score(whole, stamps, newest=1)
+def answer_newest(bundle: Bundle, values: Floats, times: Stamps | None, monitoring: Monitoring) -> Answer:
+    """Return the newest point's answer from all that lies before it, the gaps between stamps included."""
+    # Histories may be long: rows that cannot bear on the newest point are left out.
+    within = slice(-(bundle.series.scorer.reach + SETTLING if bundle.series else bundle.reach) - 1, None)
+    values, times = values[within], None if times is None else times[within]
+    if times is not None:
+        values, times, _ = bundle.regularise(values, times)
+    verdicts = bundle.score(values, times, newest=1)
     monitoring.scored(verdicts)
     return answers_of(bundle, verdicts)[0]
-
-
-def _within_reach(bundle: Bundle, values: Floats, times: Stamps) -> tuple[Floats, Stamps]:
-    """Return the newest rows, those that can bear on the newest point: histories may be long."""
-    return values[-bundle.reach - 1 :], times[-bundle.reach - 1 :]
 
 
 def stamped(answer: Answer, times: Stamps | None) -> Answer:

@@ -25,8 +25,8 @@ def analyze_window(bundle: Bundle, raw: bytes) -> Answer:
     except ProblemError as error:
         raise DataError(str(error)) from None
     values, times = ColumnReader(bundle.features, bundle.window_size, MAX_ROWS).read(body)
-    rows = values if times is None else bundle.regularise(values, times)[0]
-    return stamped(answers_of(bundle, bundle.score(rows, newest=1))[0], times)
+    rows, stamps = (values, None) if times is None else bundle.regularise(values, times)[:2]
+    return stamped(answers_of(bundle, bundle.score(rows, stamps, newest=1))[0], times)
 
 
 def detect_series(bundle: Bundle, source: Path | BinaryIO) -> Detection:

@@ -45,7 +45,15 @@ class Contribution(Shape):
     expected_upper: float | None
 
 
-class AnalyzeAnswer(Shape):
+class SeriesReadings(Shape):
+    """What only the series profile reads: null of a point that it has not scored."""
+
+    rank_score: float | None = Field(description="For ranking and plotting, unsaturated.")
+    alert_score: float | None = Field(description="Surprise where it is news, else 0.")
+    alert: bool | None = Field(description="Worth waking somebody.")
+
+
+class AnalyzeAnswer(SeriesReadings):
     anomaly: bool | None = Field(description="score >= threshold; null without a score.")
     score: float | None = Field(ge=0, le=1, description="0.3 is one in a thousand normal points.")
     threshold: float
@@ -57,9 +65,6 @@ class AnalyzeAnswer(Shape):
     profile: str
     detectors: dict[str, DetectorReading]
     contributions: dict[str, Contribution]
-    rank_score: float | None
-    alert_score: float | None
-    alert: bool | None
     timestamp: datetime | None = Field(description="The newest stamp, where stamps were sent.")
     bundle: BundleIdentity
 
@@ -72,7 +77,7 @@ class BatchAnswer(Shape):
     results: list[AnalyzeAnswer | WindowError] = Field(description="In the order of the windows.")
 
 
-class DetectedPoint(Shape):
+class DetectedPoint(SeriesReadings):
     timestamp: datetime | None
     status: StatusName
     score: float | None = Field(ge=0, le=1)

@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,21 +11,25 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from anomaliz.bundle import series_file
 from anomaliz.bundle.manifest import (
     GRAPH_FILE,
     HISTORY_FILE,
     METADATA_FILE,
     METRICS_FILE,
+    SERIES_FILE,
     THRESHOLD_FILE,
     Manifest,
     read_whole,
 )
+from anomaliz.bundle.series import SeriesPart, SeriesState
 from anomaliz.bundle.session import ScoringSession
 from anomaliz.core.errors import BundleError, DataError
 from anomaliz.core.stamps import infer_step
 from anomaliz.core.types import Flags, Floats, Stamps
 from anomaliz.core.verdict import ScoringState, Status, Verdicts
 from anomaliz.detection.profile import WINDOW_PROFILE, Judgement, Profile
+from anomaliz.detection.series_profile import SERIES_PROFILE
 from anomaliz.preprocessing.gaps import forward_fill, insert_gaps
 from anomaliz.preprocessing.windowing import complete, sliding_windows
 
@@ -43,6 +48,9 @@ class Bundle:
     sha256: str
     session: ScoringSession
     profile: Profile
+    """Of the window detectors."""
+    series: SeriesPart | None
+    """Of the series detectors; None where the training series was too short for them."""
     canary: Floats
     """A normal window of raw values, `(window_size, n_features)`."""
     metadata: dict[str, Any]
@@ -54,9 +62,14 @@ class Bundle:
         manifest, sha256, content = read_whole(directory)
         session = ScoringSession(content[GRAPH_FILE])
         try:
-            with np.load(io.BytesIO(content[HISTORY_FILE]), allow_pickle=False) as history:
-                canary = history["canary"]
-            profile = Profile.from_json(WINDOW_PROFILE, json.loads(content[THRESHOLD_FILE])[WINDOW_PROFILE])
+            with np.load(io.BytesIO(content[HISTORY_FILE]), allow_pickle=False) as loaded:
+                history = {name: loaded[name] for name in loaded.files}
+            canary = history["canary"]
+            profiles = json.loads(content[THRESHOLD_FILE])
+            profile = Profile.from_json(WINDOW_PROFILE, profiles[WINDOW_PROFILE])
+            series = None
+            if SERIES_PROFILE in manifest.profiles:
+                series = _series(profiles[SERIES_PROFILE], content[SERIES_FILE], history)
             metadata, metrics = (json.loads(content[name]) for name in (METADATA_FILE, METRICS_FILE))
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise BundleError(
@@ -65,7 +78,7 @@ class Bundle:
         shape = (manifest.window_size, len(manifest.features))
         if not shape == session.window_shape == canary.shape:
             raise BundleError(f"{directory} has parts of different bundles: train the bundle again")
-        return cls(manifest, sha256, session, profile, canary, metadata, metrics)
+        return cls(manifest, sha256, session, profile, series, canary, metadata, metrics)
 
     @property
     def name(self) -> str:
@@ -105,8 +118,12 @@ class Bundle:
         state: ScoringState | None = None,
         *,
         newest: int | None = None,
+        profile: str | None = None,
     ) -> Verdicts:
         """Score a series, row by row, each from the rows up to it.
+
+        The series profile scores where there are rows enough for it or the series goes on from one that it
+        scored or was trained on, the window profile otherwise; `profile` asks for one of them.
 
         `values (n, n_features)`, float64, NaN = missing, have the bundle's feature order and are taken as
         they come, one step apart (`regularise` makes them so); `times (n,)` go into the verdicts as they
@@ -115,6 +132,8 @@ class Bundle:
         """
         values = self._checked(values, times)
         n = len(values) if newest is None else min(newest, len(values))
+        if self._needs_series(profile, len(values), times, state):
+            return self._score_series(values, times, state).newest(n)
         rows = values if state is None else np.concatenate([state.rows, values])
         rows = rows[-(n + self.reach) :]
         filled = forward_fill(rows, self.fill_limit) if np.isnan(rows).any() else rows
@@ -129,6 +148,55 @@ class Bundle:
             observed=values[len(values) - n :],
             times=None if times is None else times[len(times) - n :],
             state=ScoringState(rows[max(0, len(rows) - self.reach) :].copy(), _last(times, state)),
+        )
+
+    def has_history(self, n: int, times: Stamps | None) -> bool:
+        """Whether the series profile can score a series that begins with these `n` rows and stamps `(n,)`."""
+        if self.series is None:
+            return False
+        return n >= self.series.enough or self.series.follows(times, self.step)
+
+    def _needs_series(
+        self, profile: str | None, n: int, times: Stamps | None, state: ScoringState | None
+    ) -> bool:
+        """Whether the series profile is to score; raises DataError where it is asked for and not there."""
+        if profile not in (None, WINDOW_PROFILE, SERIES_PROFILE):
+            raise DataError(f"'{profile}' is not a profile: choose {WINDOW_PROFILE} or {SERIES_PROFILE}")
+        if self.series is None:
+            if profile == SERIES_PROFILE:
+                raise DataError(f"bundle {self.name} has no series profile: train it on a longer series")
+            return False
+        if profile is not None or state is not None:
+            return profile == SERIES_PROFILE or (state is not None and state.series is not None)
+        return self.has_history(n, times)
+
+    def _score_series(self, values: Floats, times: Stamps | None, state: ScoringState | None) -> Verdicts:
+        assert self.series is not None
+        if state is None or state.series is None:
+            state = self.series.beginning(times, self.step)
+        before = state.series
+        assert isinstance(before, SeriesState)
+        n = len(values)
+        rows = np.concatenate([state.rows, values])[-(n + self.reach) :]
+        status = self._status(rows, forward_fill(rows, self.fill_limit), n)
+        judgement, after = self.series.scorer.score(values, status <= Status.degraded, before)
+        unjudged = np.isnan(judgement.surprise)
+        partial = np.isnan(judgement.detector_surprise).any(axis=1)
+        status[(status <= Status.degraded) & partial] = Status.degraded
+        status[(status <= Status.degraded) & unjudged] = Status.warming_up
+        scorer = self.series.scorer
+        return Verdicts(
+            features=self.features,
+            detectors=scorer.profile.detectors,
+            detector_weight=np.full(len(scorer.detectors), 1 / len(scorer.detectors)),
+            profile=SERIES_PROFILE,
+            threshold=scorer.profile.decision.threshold,
+            times=times,
+            status=status,
+            observed=values,
+            state=ScoringState(rows[max(0, len(rows) - self.reach) :].copy(), _last(times, state), after),
+            alert=judgement.alert_score >= scorer.profile.alert_threshold,
+            **vars(judgement),
         )
 
     def score_windows(self, windows: Floats) -> Verdicts:
@@ -152,12 +220,12 @@ class Bundle:
         _require_step(times, self.step)
         # One row beyond what filling bridges already breaks every window across the gap.
         most = self.fill_limit + 1
+        period = max(self.series.scorer.period, 1) if self.series else 1
         if state is None or state.last is None:
-            return insert_gaps(values, times, self.step, most=most)
+            return insert_gaps(values, times, self.step, most=most, period=period)
         before = np.full((1, values.shape[1]), np.nan)
-        values, times, positions = insert_gaps(
-            np.concatenate([before, values]), np.append(state.last, times), self.step, most=most
-        )
+        values, times = np.concatenate([before, values]), np.append(state.last, times)
+        values, times, positions = insert_gaps(values, times, self.step, most=most, period=period)
         return values[1:], times[1:], positions[1:] - 1
 
     def score_frame(self, frame: "pd.DataFrame") -> Verdicts:
@@ -219,6 +287,12 @@ class Bundle:
             state=state,
             **vars(judgement),
         )
+
+
+def _series(content: Mapping[str, Any], file: bytes, history: Mapping[str, Floats]) -> SeriesPart:
+    scorer, state = series_file.load(content, file)
+    last = history["times"].view("datetime64[ns]")[-1] if "times" in history else None
+    return SeriesPart(scorer, ScoringState(history["values"], last, state))
 
 
 def _last(times: Stamps | None, state: ScoringState | None) -> np.datetime64 | None:

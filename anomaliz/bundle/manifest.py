@@ -15,6 +15,8 @@ GRAPH_FILE = "scoring.onnx"
 HISTORY_FILE = "history.npz"
 NORMALIZER_FILE = "normalizer.json"
 THRESHOLD_FILE = "threshold.json"
+SERIES_FILE = "series.npz"
+"""Of the series profile; a bundle of a series that was too short for one does without."""
 METADATA_FILE = "metadata.json"
 METRICS_FILE = "metrics.json"
 SERVED_FILES = (GRAPH_FILE, HISTORY_FILE, NORMALIZER_FILE, THRESHOLD_FILE, METADATA_FILE, METRICS_FILE)

@@ -8,7 +8,8 @@ from typing import Self
 import numpy as np
 
 from anomaliz.core.errors import DataError
-from anomaliz.core.types import Flags, Floats
+from anomaliz.core.types import Flags, Floats, Stamps
+from anomaliz.core.verdict import ScoringState
 from anomaliz.detection.series_profile import (
     SeriesJudgement,
     SeriesMemory,
@@ -51,11 +52,11 @@ class Scales:
     def fit(cls, values: Floats) -> Self:
         return cls(RangeNormalizer.fit(values), RobustNormalizer.fit(values))
 
-    def rows(self, values: Floats, period: int) -> Mapping[Scale, Rows]:
+    def rows(self, values: Floats, period: int, normal: Flags | None = None) -> Mapping[Scale, Rows]:
         """Return finite `values (m, n_features)` as rows in either scale."""
         return {
-            "range": Rows(self.ranges.transform(values).astype(np.float64), period),
-            "robust": Rows(self.spreads.transform(values), period),
+            "range": Rows(self.ranges.transform(values).astype(np.float64), period, normal),
+            "robust": Rows(self.spreads.transform(values), period, normal),
         }
 
     def invert(self, scale: Scale, values: Floats) -> Floats:
@@ -85,14 +86,15 @@ class SeriesScorer:
     ) -> tuple[Self, SeriesState]:
         """Learn from `values (n, n_features)`, NaN = missing, with `period` rows a day (0 = unknown).
 
-        `normal (n,)` rows calibrate; `labels (n,)`, where there are anomalies, choose the threshold. Returns
-        the scorer and its state after the last row. Raises DataError for a feature without values.
+        Only `normal (n,)` rows are learnt from; `labels (n,)`, where there are anomalies, choose the
+        threshold. Returns the scorer and its state after the last row. Raises DataError for fewer than 100
+        normal rows, and for a feature without values.
         """
         if int(normal.sum()) < MIN_ROWS:
             raise DataError(f"the series profile needs {MIN_ROWS} normal rows, got {int(normal.sum())}")
-        scales = Scales.fit(values)
+        scales = Scales.fit(values[normal])
         filled = _filled(values, scales.spreads.centre)
-        rows = scales.rows(filled, period)
+        rows = scales.rows(filled, period, normal)
         detectors = [
             detector.fit(rows[detector.scale]) for detector in series_detectors(values.shape[1], period)
         ]
@@ -125,6 +127,36 @@ class SeriesScorer:
         readings = _readings(self.detectors, self.scales, rows, before, judged)
         judgement, memory = self.profile.judge(readings, state.memory)
         return judgement, SeriesState(filled[max(0, len(filled) - self.reach) :], before, memory)
+
+
+@dataclass(frozen=True)
+class SeriesPart:
+    """The series profile of a bundle: its scorer, and where training left the series."""
+
+    scorer: SeriesScorer
+    trained: ScoringState
+    """After the last row that was trained on."""
+
+    @property
+    def enough(self) -> int:
+        """Rows from which on a series that begins anew has a verdict by every member."""
+        return max(detector.min_history for detector in self.scorer.detectors) + 1
+
+    def beginning(self, times: Stamps | None, step: np.timedelta64 | None) -> ScoringState:
+        """Return the state before the first row: warm where it follows the training series, else empty."""
+        if self.follows(times, step):
+            return self.trained
+        trained = self.trained.series
+        assert isinstance(trained, SeriesState)
+        empty = SeriesState(trained.rows[:0], 0, trained.memory.forgetting())
+        return ScoringState(self.trained.rows[:0], series=empty)
+
+    def follows(self, times: Stamps | None, step: np.timedelta64 | None) -> bool:
+        """Whether the first of the stamps `(n,)` comes a step after the last one trained on."""
+        last = self.trained.last
+        if times is None or not len(times) or last is None or step is None:
+            return False
+        return bool(0.5 < (times[0] - last) / step < 1.5)
 
 
 def _filled(values: Floats, otherwise: Floats) -> Floats:

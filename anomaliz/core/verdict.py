@@ -1,9 +1,9 @@
 """What scoring says: a verdict for each point, and events made of points."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,8 @@ class ScoringState:
     """The newest rows as they were given, NaN = missing, `(k, n_features)`."""
     last: np.datetime64 | None = None
     """Stamp of the newest row, where the series has stamps."""
+    series: object | None = None
+    """What the series profile keeps, where it scored; only the bundle looks inside."""
 
 
 @dataclass(frozen=True)
@@ -94,13 +96,38 @@ class Verdicts:
         """Whether each point has a score, `(n,)`."""
         return self.status <= Status.degraded
 
+    def newest(self, n: int) -> "Verdicts":
+        """Return the verdicts of the last `n` points."""
+        if n == len(self):
+            return self
+        rows = slice(len(self) - n, None)
+        return replace(
+            self,
+            times=_part(self.times, rows),
+            status=self.status[rows],
+            surprise=self.surprise[rows],
+            detector_surprise=self.detector_surprise[rows],
+            observed=self.observed[rows],
+            expected=self.expected[rows],
+            expected_lower=self.expected_lower[rows],
+            expected_upper=self.expected_upper[rows],
+            contributions=self.contributions[rows],
+            rank_score=_part(self.rank_score, rows),
+            alert_score=_part(self.alert_score, rows),
+            alert=_part(self.alert, rows),
+        )
+
     def leading_detector(self, i: int) -> str:
         """Return the detector that contributed most to point `i`'s fused surprise."""
-        surprise = self.detector_surprise[i]
+        surprise = np.nan_to_num(self.detector_surprise[i], nan=-1.0)
         share = np.minimum(surprise, MAX_SURPRISE) * self.detector_weight
         # Several at the cap contributed alike: the strangest of them leads.
         leader = int(np.lexsort((surprise, share))[-1])
         return self.detectors[leader]
+
+
+def _part(readings: NDArray[Any] | None, rows: slice) -> NDArray[Any] | None:
+    return None if readings is None else readings[rows]
 
 
 @dataclass(frozen=True)

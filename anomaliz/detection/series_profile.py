@@ -12,7 +12,7 @@ from anomaliz.core.types import Flags, Floats
 from anomaliz.detection.alerting import AlertState, alert_scores
 from anomaliz.detection.attribution import contributions
 from anomaliz.detection.profile import Expectation
-from anomaliz.detection.smoothing import joined_means, power_means
+from anomaliz.detection.smoothing import joined_means, power_means, remembered
 from anomaliz.detection.streaming import ErrorHistory
 from anomaliz.detection.thresholds import Decision, decide_runs
 
@@ -50,6 +50,15 @@ class SeriesMemory:
     score_power: Floats
     rank_power: Floats
     alert: AlertState
+
+    def forgetting(self) -> Self:
+        """Return the memory for another series of the kind: what is rare stays known, the rows do not."""
+        return replace(
+            self,
+            score_power=np.zeros_like(self.score_power),
+            rank_power=np.zeros_like(self.rank_power),
+            alert=AlertState.none(),
+        )
 
 
 @dataclass(frozen=True)
@@ -114,7 +123,7 @@ class SeriesProfile:
         )
         errors = ErrorHistory.of(draft._side_by_side(training)[normal], tail_quantile)
         fused = draft._fuse(errors.read(draft._side_by_side(training)))[1]
-        short, score_power = power_means(fused, (SCORE_HALF_LIFE,), np.zeros(1))
+        short, score_power = remembered(fused, SCORE_HALF_LIFE, np.zeros(1))
         smoothed = ErrorHistory.of(short[normal], tail_quantile)
         _, rank_power = power_means(fused, draft.rank_half_lives, np.zeros(len(draft.rank_half_lives)))
         _, alert = alert_scores(fused, quiet, AlertState.none())
@@ -133,8 +142,7 @@ class SeriesProfile:
         """Calibrate, fuse and attribute the readings of the next `n` rows; return the memory after them."""
         surprises, errors = memory.errors.surprise(self._side_by_side(readings), self.tail_quantile)
         detector_surprise, fused = self._fuse(surprises)
-        short, score_power = power_means(fused, (SCORE_HALF_LIFE,), memory.score_power)
-        short[np.isnan(fused)] = np.nan
+        short, score_power = remembered(fused, SCORE_HALF_LIFE, memory.score_power)
         surprise, smoothed = memory.smoothed.surprise(short, self.tail_quantile)
         rank, rank_power = power_means(fused, self.rank_half_lives, memory.rank_power)
         alert_score, alert = alert_scores(fused, self.quiet, memory.alert)

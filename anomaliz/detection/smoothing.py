@@ -10,6 +10,8 @@ POWER = 3.0
 """Of the mean over time: at 1 a run of mild surprise outweighs a great one, far above only the greatest
 counts."""
 
+MOST_REMEMBERED = 2.0
+
 
 def power_means(reading: Floats, half_lives: Sequence[float], before: Floats) -> tuple[Floats, Floats]:
     """Return the exponentially weighted power means of `reading (n,)`, >= 0, one column a half-life in rows.
@@ -25,6 +27,16 @@ def power_means(reading: Floats, half_lives: Sequence[float], before: Floats) ->
             state = decay * state + (1 - decay) * power
         means[row] = state
     return means ** (1 / POWER), state
+
+
+def remembered(reading: Floats, half_life: float, before: Floats) -> tuple[Floats, Floats]:
+    """Return the power mean of `reading (n,)`, at most MOST_REMEMBERED times the reading itself, `(n, 1)`.
+
+    So a weak row of an anomaly that goes on is carried by the strong ones before it, and the first normal row
+    ends it. `before` and the second result are as of `power_means`; a NaN stays one.
+    """
+    means, after = power_means(reading, (half_life,), before)
+    return np.minimum(means, MOST_REMEMBERED * reading[:, np.newaxis]), after
 
 
 def joined_means(means: Floats) -> Floats:

@@ -47,7 +47,7 @@ def decide(
     threshold is the middle of the plateau around the best F1: a few anomalies cannot tell its thresholds
     apart, and its edge would be an accident. `most` is the highest surprise that can come out.
     """
-    by_f1 = _from_labels(surprise, labels, alert_budget)
+    by_f1 = _by_f1(surprise, labels, alert_budget)
     return by_f1 or from_alert_budget(tail, alert_budget, most)
 
 
@@ -57,7 +57,7 @@ def decide_runs(surprise: Floats, labels: Flags | None, alert_budget: float) -> 
     As `decide`, but the budget counts unbroken runs above the threshold: with a memory, one false alarm is
     several points long.
     """
-    return _from_labels(surprise, labels, alert_budget) or from_run_budget(surprise, alert_budget)
+    return _by_f1(surprise, labels, alert_budget) or from_run_budget(surprise, alert_budget)
 
 
 def from_run_budget(surprise: Floats, points_per_alarm: float) -> Decision:
@@ -66,30 +66,38 @@ def from_run_budget(surprise: Floats, points_per_alarm: float) -> Decision:
     A reading with a long memory would reach even a low one seldom, but for long: so not more than
     ALARM_POINTS times as many points may lie above it either, by the calibration of the surprise.
     """
-    before = np.concatenate([[-np.inf], surprise[:-1]])
-    rising = surprise > before
+    score = score_of(surprise)
+    before = np.concatenate([[-np.inf], score[:-1]])
+    rising = score > before
     # A row opens a run at every threshold above the row before it and up to itself.
-    starts, ends = np.sort(before[rising]), np.sort(surprise[rising])
+    starts, ends = np.sort(before[rising]), np.sort(score[rising])
     candidates = np.append(ends, np.nextafter(ends[-1], np.inf)) if len(ends) else np.zeros(1)
     opened = np.searchsorted(starts, candidates, "left") - np.searchsorted(ends, candidates, "left")
-    too_many = np.flatnonzero(opened > len(surprise) / points_per_alarm)
-    lowest = int(too_many[-1]) + 1 if len(too_many) else 0
-    fewest_points = np.log10(points_per_alarm / ALARM_POINTS)
-    threshold = float(score_of(np.maximum(candidates[lowest], fewest_points)))
-    return Decision(
-        threshold, "alert_budget", points_per_alarm, extrapolated=points_per_alarm > len(surprise)
-    )
+    too_many = np.flatnonzero(opened > len(score) / points_per_alarm)
+    lowest = candidates[int(too_many[-1]) + 1 if len(too_many) else 0]
+    fewest_points = score_of(np.log10(np.array(points_per_alarm / ALARM_POINTS)))
+    extrapolated = points_per_alarm > len(score)
+    return Decision(float(max(lowest, fewest_points)), "alert_budget", points_per_alarm, extrapolated)
 
 
-def _from_labels(surprise: Floats, labels: Flags | None, alert_budget: float) -> Decision | None:
+def from_labels(surprise: Floats, labels: Flags | None) -> float | None:
+    """Return the threshold that F1 chooses: the middle of the plateau around the best of `labels (n,)`.
+
+    None without a labelled anomaly, and where `surprise (n,)` tells none from the rest, so that the best
+    were to flag everything.
+    """
     if labels is None or not labels.any():
         return None
     score = score_of(surprise)
     threshold = float(np.mean(best_f1_plateau(labels, score, PLATEAU)))
-    flags = score >= threshold
-    if flags.all():
+    return None if (score >= threshold).all() else threshold
+
+
+def _by_f1(surprise: Floats, labels: Flags | None, alert_budget: float) -> Decision | None:
+    threshold = from_labels(surprise, labels)
+    if labels is None or threshold is None:
         return None
-    f1 = precision_recall_f1(labels, flags).f1
+    f1 = precision_recall_f1(labels, score_of(surprise) >= threshold).f1
     return Decision(threshold, "f1", alert_budget, extrapolated=False, validation_f1=f1)
 
 

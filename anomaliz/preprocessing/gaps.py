@@ -12,16 +12,17 @@ GAP_STEPS = 1.5
 
 
 def insert_gaps(
-    values: Floats, times: Stamps, step: np.timedelta64, *, most: int
+    values: Floats, times: Stamps, step: np.timedelta64, *, most: int, period: int = 1
 ) -> tuple[Floats, Stamps, NDArray[np.intp]]:
     """Insert NaN rows where stamps are missing.
 
     `values (n, n_features)` and strictly increasing `times (n,)` give `m >= n` rows: the values,
     the stamps (inserted ones follow the last given one, a step apart) and the positions `(n,)` of
     the given rows among them. Given rows keep their stamps. At most `most` rows are inserted in
-    one gap, so that a gap of years costs nothing. Raises DataError for a step that is not positive.
+    one gap, so that a gap of years costs nothing; with a `period` of rows, so many more that the rows after
+    keep their place in it. Raises DataError for a step that is not positive.
     """
-    followers = _missing_after(times, step, most)
+    followers = _missing_after(times, step, most, period)
     positions = np.arange(len(times)) + np.cumsum(followers) - followers
     total = len(times) + int(followers.sum())
     whole = np.full((total, values.shape[1]), np.nan)
@@ -42,11 +43,13 @@ def forward_fill(values: Floats, limit: int) -> Floats:
     return np.where(near, np.take_along_axis(values, np.maximum(last, 0), axis=0), np.nan)
 
 
-def _missing_after(times: Stamps, step: np.timedelta64, most: int) -> NDArray[np.intp]:
+def _missing_after(times: Stamps, step: np.timedelta64, most: int, period: int) -> NDArray[np.intp]:
     """Return how many rows to insert after each row, `(n,)`; none after the last."""
     if step <= np.timedelta64(0, "ns"):
         raise DataError("step must be a positive duration", field="step")
     steps_apart = nanoseconds_apart(times) / (step / np.timedelta64(1, "ns"))
     missing: Floats = np.where(steps_apart >= GAP_STEPS, np.rint(steps_apart) - 1, 0)
     followers: Floats = np.append(missing, 0)[: len(times)]
-    return np.minimum(followers, most).astype(np.intp)
+    cut = np.maximum(followers - most, 0)
+    kept: NDArray[np.intp] = (followers - cut + cut % period).astype(np.intp)
+    return kept

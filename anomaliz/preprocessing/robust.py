@@ -36,9 +36,12 @@ class RobustNormalizer:
         if not len(values) or np.isnan(values).all(axis=0).any():
             raise DataError("the normaliser needs a value of every feature")
         centre = np.nanmedian(values, axis=0)
-        deviation = SIGMA * np.nanmedian(np.abs(values - centre), axis=0)
-        spread = np.maximum(deviation, LEAST_SHARE * np.nanstd(values, axis=0))
         constant = np.maximum(0.1 * np.abs(centre), 0.01)
+        # Over the largest deviation, whose square would overflow.
+        largest = np.maximum(np.nanmax(np.abs(values - centre), axis=0), constant)
+        deviations = (values - centre) / largest
+        deviation = SIGMA * np.nanmedian(np.abs(deviations), axis=0)
+        spread = largest * np.maximum(deviation, LEAST_SHARE * np.nanstd(deviations, axis=0))
         return cls(centre, np.where(spread > 1e-12 * constant, spread, constant))
 
     def transform(self, values: Floats) -> Floats:

@@ -39,7 +39,7 @@ def evaluate(
 ) -> dict[str, Any]:
     """Return `{detector or "fused": {metric: value}}` on the test part; None where a metric is undefined."""
     return {
-        name: _metrics(surprise, labels, thresholds[name])
+        name: metrics_of(surprise, labels, thresholds[name])
         for name, surprise in _surprises(profile, test).items()
     }
 
@@ -64,7 +64,8 @@ def _surprises(profile: Profile, judgement: Judgement) -> dict[str, Floats]:
     return {**members, FUSED: judgement.surprise}
 
 
-def _metrics(surprise: Floats, labels: Flags | None, threshold: float) -> dict[str, Any]:
+def metrics_of(surprise: Floats, labels: Flags | None, threshold: float) -> dict[str, Any]:
+    """Return the metrics of `surprise (n,)` at `threshold`, a score; None where one is undefined."""
     flags = score_of(surprise) >= threshold
     normal = np.ones(len(flags), bool) if labels is None else ~labels
     found = {

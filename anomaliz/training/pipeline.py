@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from anomaliz import __version__
+from anomaliz.bundle import series_file
 from anomaliz.bundle.bundle import Bundle
 from anomaliz.bundle.manifest import (
     FORMAT_VERSION,
@@ -19,6 +20,7 @@ from anomaliz.bundle.manifest import (
     METADATA_FILE,
     METRICS_FILE,
     NORMALIZER_FILE,
+    SERIES_FILE,
     THRESHOLD_FILE,
     Manifest,
     digest,
@@ -27,11 +29,13 @@ from anomaliz.bundle.writer import replacing
 from anomaliz.config.settings import Settings
 from anomaliz.data.dataset import Dataset
 from anomaliz.detection.profile import WINDOW_PROFILE
+from anomaliz.detection.series_profile import SERIES_PROFILE
 from anomaliz.models.registry import window_detector
 from anomaliz.training.evaluation import summarise
 from anomaliz.training.preparation import Prepared, prepare
 from anomaliz.training.progress import shown
 from anomaliz.training.seed import SeedRun
+from anomaliz.training.series import SeriesRun, fit_series_profile
 from anomaliz.training.sweep import Variant, variants
 from anomaliz.training.workers import Task, run_all
 
@@ -65,12 +69,13 @@ def train(settings: Settings, dataset: Dataset, out: Path, *, sweep: bool = Fals
             runs = run_all(tasks, settings.training.workers, report)
         by_variant = _grouped(plan, runs, settings.training.n_seeds)
         main = by_variant[plan[0]]
-        _write_state(directory, main[0], prepared[plan[0]])
-        _write_json(directory / METRICS_FILE, _metrics(main, by_variant if sweep else {}))
+        series = fit_series_profile(prepared[plan[0]], settings)
+        _write_state(directory, main[0], prepared[plan[0]], series)
+        _write_json(directory / METRICS_FILE, _metrics(main, by_variant if sweep else {}, series))
         _write_json(
             directory / METADATA_FILE, _metadata(settings, prepared[plan[0]], time.perf_counter() - began)
         )
-        _write_manifest(directory, out.absolute().name, settings, prepared[plan[0]])
+        _write_manifest(directory, out.absolute().name, settings, prepared[plan[0]], series)
         Bundle.load(directory)
     return Trained(Bundle.load(out), out)
 
@@ -94,9 +99,13 @@ def _grouped(
     return {variant: runs[i * n_seeds : (i + 1) * n_seeds] for i, variant in enumerate(plan)}
 
 
-def _write_state(directory: Path, run: SeedRun, prepared: Prepared) -> None:
+def _write_state(directory: Path, run: SeedRun, prepared: Prepared, series: SeriesRun | None) -> None:
     _write_json(directory / NORMALIZER_FILE, run.normalizer)
-    _write_json(directory / THRESHOLD_FILE, {WINDOW_PROFILE: run.profile})
+    profiles = {WINDOW_PROFILE: run.profile}
+    if series:
+        profiles[SERIES_PROFILE], file = series_file.dump(series.scorer, series.state)
+        (directory / SERIES_FILE).write_bytes(file)
+    _write_json(directory / THRESHOLD_FILE, profiles)
     train = prepared.train
     tail = slice(-HISTORY_ROWS, None)
     stop = prepared.split.validation.stop
@@ -109,11 +118,14 @@ def _write_state(directory: Path, run: SeedRun, prepared: Prepared) -> None:
     np.savez(directory / HISTORY_FILE, allow_pickle=False, **history)
 
 
-def _metrics(runs: Sequence[SeedRun], ablation: dict[Variant, Sequence[SeedRun]]) -> dict[str, Any]:
+def _metrics(
+    runs: Sequence[SeedRun], ablation: dict[Variant, Sequence[SeedRun]], series: SeriesRun | None
+) -> dict[str, Any]:
     shipped = runs[0]
     return {
         "seed": shipped.seed,
         "test": shipped.test,
+        "series": series.test if series else None,
         "curves": shipped.curves,
         "learning_curves": shipped.losses,
         "seeds": {str(run.seed): run.test for run in runs},
@@ -142,7 +154,9 @@ def _metadata(settings: Settings, prepared: Prepared, seconds: float) -> dict[st
     }
 
 
-def _write_manifest(directory: Path, name: str, settings: Settings, prepared: Prepared) -> None:
+def _write_manifest(
+    directory: Path, name: str, settings: Settings, prepared: Prepared, series: SeriesRun | None
+) -> None:
     files = {
         path.relative_to(directory).as_posix(): digest(path.read_bytes())
         for path in sorted(directory.rglob("*"))
@@ -150,6 +164,9 @@ def _write_manifest(directory: Path, name: str, settings: Settings, prepared: Pr
     }
     created = datetime.now(UTC)
     step = prepared.dataset.step
+    profiles = {WINDOW_PROFILE: list(settings.detection.members)}
+    if series:
+        profiles[SERIES_PROFILE] = list(series.scorer.profile.detectors)
     manifest = Manifest(
         format_version=FORMAT_VERSION,
         name=name,
@@ -159,7 +176,7 @@ def _write_manifest(directory: Path, name: str, settings: Settings, prepared: Pr
         features=prepared.dataset.features,
         step_seconds=None if step is None else float(step / np.timedelta64(1, "s")),
         window_size=prepared.window_size,
-        profiles={WINDOW_PROFILE: list(settings.detection.members)},
+        profiles=profiles,
         files=files,
     )
     (directory / MANIFEST_FILE).write_bytes(manifest.to_bytes())

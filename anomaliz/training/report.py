@@ -19,6 +19,9 @@ def report(bundle: Bundle, directory: Path) -> str:
     table = [
         _row(name, [_cell(metrics[column], spread) for column in COLUMNS]) for name, metrics in rows.items()
     ]
+    if bundle.metrics["series"] is not None:
+        series = [bundle.metrics["series"][column] for column in COLUMNS]
+        table.append(_row("series profile", ["-" if value is None else f"{value:.3f}" for value in series]))
     where = f"bundle {directory} ({bundle.version})"
     return "\n".join([f"test part, {what}", _row("detector", COLUMNS), *table, "", _decision(bundle), where])
 

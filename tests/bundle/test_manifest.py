@@ -9,6 +9,7 @@ import pytest
 from anomaliz.bundle.bundle import Bundle
 from anomaliz.bundle.manifest import digest, read_whole, verify
 from anomaliz.core.errors import BundleError
+from anomaliz.models.registry import WINDOW_DETECTORS
 
 
 @pytest.fixture
@@ -24,7 +25,8 @@ def rewrite(copy: Path, **changes: object) -> None:
 def test_a_whole_bundle_passes(copy: Path) -> None:
     manifest = verify(copy)
     assert manifest.features == ("cpu", "memory", "latency")
-    assert manifest.profiles == {"window": ["isolation_forest", "lstm_autoencoder", "lstm_forecaster"]}
+    assert manifest.profiles["window"] == list(WINDOW_DETECTORS)
+    assert set(manifest.profiles) == {"window", "series"}
     assert set(manifest.files) >= {"scoring.onnx", "history.npz", "lstm_autoencoder/model.keras"}
 
 
@@ -34,12 +36,17 @@ def test_the_files_are_those_of_the_format(copy: Path) -> None:
         "manifest.json",
         "scoring.onnx",
         "history.npz",
+        "series.npz",
         "isolation_forest/model.skops",
         "isolation_forest/score_stats.json",
         "lstm_autoencoder/model.keras",
         "lstm_autoencoder/params.json",
         "lstm_forecaster/model.keras",
         "lstm_forecaster/params.json",
+        "nearest_neighbours/model.npz",
+        "nearest_neighbours/params.json",
+        "ridge_forecaster/model.npz",
+        "ridge_forecaster/params.json",
         "normalizer.json",
         "threshold.json",
         "metadata.json",

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from anomaliz.api.answers import Answer
 from anomaliz.api.body import JSON_TYPES, parse_json, read_body
 from anomaliz.api.columns import ColumnReader
-from anomaliz.api.newest import answer_with_gaps, newest_window, stamped
+from anomaliz.api.newest import answer_newest, newest_window, stamped
 from anomaliz.api.responses import JSON
 from anomaliz.api.schemas import AnalyzeAnswer, documented
 from anomaliz.api.service import Service
@@ -28,7 +28,8 @@ INLINE_BYTES = 65_536
 async def analyze(request: Request) -> Response:
     """Takes one array per feature of the bundle, oldest value first, and optional `timestamps`.
 
-    The newest point is judged; the rows before it are its history.
+    The newest point is judged; the rows before it are its history. A window of rows is enough; with a few
+    hundred, the detectors that need history judge it, and `profile` is `series`.
     """
     service = Service.of(request)
     bundle = service.holder.current()
@@ -50,5 +51,5 @@ async def _answer(service: Service, bundle: Bundle, values: Floats, times: Stamp
     window = newest_window(bundle, values, times)
     if window is not None:
         return stamped(await service.queue.answer(bundle, window), times)
-    assert times is not None  # only stamps can show that rows are missing
-    return stamped(answer_with_gaps(bundle, values, times, service.monitoring), times)
+    answer = await run_in_threadpool(answer_newest, bundle, values, times, service.monitoring)
+    return stamped(answer, times)

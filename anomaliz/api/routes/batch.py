@@ -10,7 +10,7 @@ from starlette.responses import Response
 from anomaliz.api.answers import Answer, answers_of
 from anomaliz.api.body import JSON_TYPES, parse_json, read_body
 from anomaliz.api.columns import ColumnReader, kind_of
-from anomaliz.api.newest import answer_with_gaps, newest_window, stamped
+from anomaliz.api.newest import answer_newest, newest_window, stamped
 from anomaliz.api.problems import of_error, problem
 from anomaliz.api.responses import JSON
 from anomaliz.api.schemas import BatchAnswer, documented
@@ -73,8 +73,8 @@ def _results(service: Service, bundle: Bundle, windows: list[Any]) -> list[Answe
         newest = newest_window(bundle, values, times)
         if newest is not None:
             complete[i] = newest, times
-        elif times is not None:
-            results[i] = stamped(answer_with_gaps(bundle, values, times, service.monitoring), times)
+        else:
+            results[i] = stamped(answer_newest(bundle, values, times, service.monitoring), times)
     for i, answer in zip(complete, _answers(service, bundle, list(complete.values())), strict=True):
         results[i] = answer
     return results

@@ -52,8 +52,8 @@ class Autoregression(FeaturewiseDetector):
         return max(self.lags + self.horizon - 1, self.period_ + 1 if self.period_ else 0)
 
     def _learn(self, rows: Rows) -> None:
-        first = min(self.min_history, len(rows) // 2)
-        part = slice(max(first, len(rows) - MOST_ROWS), None)
+        part = rows.normal_for(self.lags + self.horizon)
+        part[: max(min(self.min_history, len(rows) // 2), len(rows) - MOST_ROWS)] = False
         self.coefficients_ = np.array(
             [
                 _ridge(regressors[part], targets[part], self.penalty)

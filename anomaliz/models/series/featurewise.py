@@ -23,8 +23,9 @@ class FeaturewiseDetector(SeriesDetector):
         self._learn(rows)
         readings, _ = self._feature_readings(rows)
         # Rows without enough before them would widen the scale; a series of only such rows has no others.
-        settled = min(self.min_history, len(rows) // 2)
-        self.scale_ = np.array([scale_of(reading[settled:]) for reading in readings])
+        settled = rows.normal.copy()
+        settled[: min(self.min_history, len(rows) // 2)] = False
+        self.scale_ = np.array([scale_of(reading[settled]) for reading in readings])
 
     def _read(self, rows: Rows, n: int) -> SeriesReading:
         readings, expected = self._feature_readings(rows)

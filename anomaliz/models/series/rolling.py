@@ -43,6 +43,8 @@ def trailing_windows(values: Floats, length: int) -> Floats:
 
     The first row stands for what is before it.
     """
+    if not len(values):
+        return np.empty((0, length * values.shape[1]))
     padded = np.concatenate([np.repeat(values[:1], length - 1, axis=0), values])
     windows = sliding_window_view(padded, length, axis=0)
     return windows.transpose(0, 2, 1).reshape(len(values), -1)

@@ -4,7 +4,7 @@ from functools import cached_property
 
 import numpy as np
 
-from anomaliz.core.types import Floats
+from anomaliz.core.types import Flags, Floats
 
 DAYS = 7
 JITTER = (-1, 0, 1)
@@ -12,14 +12,25 @@ JITTER = (-1, 0, 1)
 
 
 class Rows:
-    """Finite normalised `values (m, n_features)`, one step apart, with `period` rows a day (0 = unknown)."""
+    """Finite normalised `values (m, n_features)`, one step apart, with `period` rows a day (0 = unknown).
 
-    def __init__(self, values: Floats, period: int) -> None:
+    Of rows to learn from, `normal (m,)` says which are; without it all are.
+    """
+
+    def __init__(self, values: Floats, period: int, normal: Flags | None = None) -> None:
         self.values = values
         self.period = period
+        self.normal = np.ones(len(values), np.bool_) if normal is None else normal
 
     def __len__(self) -> int:
         return len(self.values)
+
+    def normal_for(self, length: int) -> Flags:
+        """Return which rows are normal together with the `length - 1` before them, `(m,)`."""
+        faults = np.cumsum(~self.normal)
+        before = np.concatenate([np.zeros(min(length, len(self)), int), faults[:-length]])
+        flags: Flags = faults == before
+        return flags
 
     @cached_property
     def daily_median(self) -> Floats:
@@ -38,6 +49,8 @@ def daily_reach(period: int) -> int:
 def _daily_median(values: Floats, period: int) -> Floats:
     m = len(values)
     lags = [day * period + jitter for day in range(1, DAYS + 1) for jitter in JITTER]
+    # Of a day of a row or two, a row itself and those after it are not earlier.
+    lags = [lag for lag in lags if lag > 0]
     young = min(max(lags), m)
     median = np.empty(values.shape)
     first = min(min(lags), m)

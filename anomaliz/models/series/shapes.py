@@ -34,8 +34,8 @@ class ShapeDetector(SeriesDetector):
         longest = max(len(rows) // SHARE, 1)
         lengths = {min(self.length, longest), min(self.period_ or self.length, longest)}
         self.lengths_ = np.array(sorted(lengths))
-        for i, windows in enumerate(self._windows(rows)):
-            self._learn(i, windows[int(self.lengths_[i]) - 1 :])
+        for i, (length, windows) in enumerate(zip(self.lengths_.tolist(), self._windows(rows), strict=True)):
+            self._learn(i, windows[length - 1 :][rows.normal_for(length)[length - 1 :]])
 
     def _read(self, rows: Rows, n: int) -> SeriesReading:
         newest = [windows[len(rows) - n :] for windows in self._windows(rows)]

@@ -131,11 +131,19 @@ def test_stamps_of_another_step_are_refused(client: TestClient, window: Window) 
 
 
 def test_a_body_too_large_to_be_read_inline_is_answered_alike(client: TestClient, window: Window) -> None:
-    longer = {name: [0.5] * 8000 + column for name, column in window.items()}
-    raw = json.dumps(longer)
-    assert len(raw) > 65_536
+    raw = json.dumps(window) + " " * 65_536
     answer = client.post("/analyze", content=raw, headers=JSON).json()
     assert answer == client.post("/analyze", json=window).json()
+
+
+def test_with_enough_history_the_series_profile_judges(client: TestClient, window: Window) -> None:
+    longer = {name: column * 40 for name, column in window.items()}
+    answer = client.post("/analyze", json=longer).json()
+    AnalyzeAnswer.model_validate(answer)
+    assert answer["profile"] == "series"
+    assert answer["rank_score"] > 0
+    assert answer["alert"] in (True, False)
+    assert client.post("/analyze", json=window).json()["profile"] == "window"
 
 
 BAD_VALUES = [
