@@ -33,11 +33,12 @@ def _single() -> Sequence[SeriesDetector]:
 
 
 def _several() -> Sequence[SeriesDetector]:
-    """Several metrics of one thing: forecasts from each other in two scales, and what is new among rows."""
+    """Several metrics of one thing: forecasts from a metric's own past and from all, and what is new among rows."""
     return [
         Autoregression("autoregression"),
+        Autoregression("autoregression_robust", scale="robust"),
+        Autoregression("autoregression_robust_two_steps", scale="robust", horizon=2),
         Autoregression("vector_autoregression", across=True),
-        Autoregression("vector_autoregression_robust", across=True, scale="robust"),
         Autoregression("vector_autoregression_two_steps", across=True, horizon=2),
         WindowNovelty(lengths=(3,), deviations=True, scale="range"),
     ]
