@@ -36,7 +36,9 @@ def facts(bundle: Bundle) -> dict[str, Any]:
         "data": bundle.metadata["data"],
         "settings": bundle.metadata["settings"],
         "decision": bundle.profile.decision.to_json(),
+        "series_decision": bundle.series.scorer.profile.decision.to_json() if bundle.series else None,
         "test": bundle.metrics["test"],
+        "series_test": bundle.metrics["series"],
         "files": {name: sha256[:12] for name, sha256 in manifest.files.items()},
     }
 

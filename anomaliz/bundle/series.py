@@ -15,6 +15,7 @@ from anomaliz.detection.series_profile import (
     SeriesMemory,
     SeriesProfile,
     SeriesReadings,
+    shape_of,
 )
 from anomaliz.models.series.detector import Scale, SeriesDetector
 from anomaliz.models.series.registry import series_detectors
@@ -25,9 +26,12 @@ from anomaliz.preprocessing.robust import RobustNormalizer
 
 MIN_ROWS = 100
 """Normal rows that there must be to learn from."""
-DEFAULT_QUIET = 144
 SHORTEST_QUIET = 12
-"""Rows that an alert keeps others away for, where a day is not known, and at least; half a day otherwise."""
+"""Rows that an alert keeps others away for, unless they are clearly worse, at least."""
+QUIETS_A_DAY = {"single": 2, "several": 12}
+"""Half a day where one metric says little and may say it often; two hours where incidents come in series."""
+ASSUMED_DAY = 288
+"""Rows in a day, for this, where it is not known."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ class SeriesScorer:
             filled,
             normal & present,
             labels,
-            quiet=max(period // 2, SHORTEST_QUIET) if period else DEFAULT_QUIET,
+            quiet=_quiet(values.shape[1], period),
             tail_quantile=tail_quantile,
             alert_budget=alert_budget,
         )
@@ -157,6 +161,10 @@ class SeriesPart:
         if times is None or not len(times) or last is None or step is None:
             return False
         return bool(0.5 < (times[0] - last) / step < 1.5)
+
+
+def _quiet(n_features: int, period: int) -> int:
+    return max((period or ASSUMED_DAY) // QUIETS_A_DAY[shape_of(n_features)], SHORTEST_QUIET)
 
 
 def _filled(values: Floats, otherwise: Floats) -> Floats:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 
@@ -25,6 +25,9 @@ RANK_HALF_LIVES = {"single": (5.0, 50.0), "several": (3.0,)}
 ALERT_SURPRISE = {"single": 1.1, "several": 2.0}
 """Fused surprise from which on an alert is raised. Members of one metric are of different kinds and seldom
 agree by chance; those of several metrics are akin, so their mean is nearly the surprise of one."""
+
+ALERT_RARITY = 2.0
+"""Times the alert budget: the points of the training part for each alert that it would have had."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ class SeriesProfile:
         Of `observed (n, n_features)` only the `normal (n,)` rows say what is normal; where `labels (n,)` know
         anomalies they choose the threshold, otherwise the alert budget does.
         """
-        shape = "single" if observed.shape[1] == 1 else "several"
+        shape = shape_of(observed.shape[1])
         members = {name: errors.shape[1] for name, errors in training.errors.items()}
         expected = {name: values[normal] for name, values in training.expected.items()}
         draft = cls(
@@ -126,13 +129,14 @@ class SeriesProfile:
         short, score_power = remembered(fused, SCORE_HALF_LIFE, np.zeros(1))
         smoothed = ErrorHistory.of(short[normal], tail_quantile)
         _, rank_power = power_means(fused, draft.rank_half_lives, np.zeros(len(draft.rank_half_lives)))
-        _, alert = alert_scores(fused, quiet, AlertState.none())
+        news, alert = alert_scores(fused, quiet, AlertState.none())
         surprise = smoothed.read(short)[:, 0]
         judged = ~np.isnan(surprise)
         decision = decide_runs(surprise[judged], None if labels is None else labels[judged], alert_budget)
-        return replace(draft, decision=decision), SeriesMemory(
-            errors, smoothed, score_power, rank_power, alert
-        )
+        allowed = int(normal.sum() / (ALERT_RARITY * alert_budget))
+        alert_threshold = max(draft.alert_threshold, _reached_at_most(allowed, news[normal]))
+        profile = replace(draft, decision=decision, alert_threshold=alert_threshold)
+        return profile, SeriesMemory(errors, smoothed, score_power, rank_power, alert)
 
     @cached_property
     def detectors(self) -> tuple[str, ...]:
@@ -202,6 +206,18 @@ class SeriesProfile:
             alert_threshold=state["alert_threshold"],
             expectation=Expectation.from_json(state["expectation"]) if state["expectation"] else None,
         )
+
+
+def _reached_at_most(times: int, readings: Floats) -> float:
+    """Return a threshold that `readings (n,)` reach at most so many times; 0 where that is always so."""
+    if times >= len(readings):
+        return 0.0
+    return float(np.nextafter(np.sort(readings)[::-1][times], np.inf))
+
+
+def shape_of(n_features: int) -> Literal["single", "several"]:
+    """Name the shape of data, of which each has its own members and constants."""
+    return "single" if n_features == 1 else "several"
 
 
 def _mean_of_known(values: Floats) -> Floats:

@@ -33,7 +33,7 @@ def _single() -> Sequence[SeriesDetector]:
 
 
 def _several() -> Sequence[SeriesDetector]:
-    """Several metrics of one thing: forecasts from a metric's own past and from all, and what is new among rows."""
+    """Several metrics of one thing: forecasts from own past and from all's, and what is new among rows."""
     return [
         Autoregression("autoregression"),
         Autoregression("autoregression_robust", scale="robust"),
