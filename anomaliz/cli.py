@@ -9,6 +9,8 @@ import typer
 
 from anomaliz.console import ANOMALIES_FOUND, run
 from anomaliz.core.errors import AnomalizError, DataError
+from anomaliz.evaluation.backtest_cli import backtest
+from anomaliz.evaluation.cli import app as evaluate_app
 from anomaliz.training.cli import train
 
 if TYPE_CHECKING:
@@ -26,7 +28,9 @@ bundle_app = typer.Typer(help="Look at bundles.", no_args_is_help=True)
 config_app = typer.Typer(help="Look at settings.", no_args_is_help=True)
 app.add_typer(bundle_app, name="bundle")
 app.add_typer(config_app, name="config")
+app.add_typer(evaluate_app, name="evaluate")
 app.command()(train)
+app.command()(backtest)
 
 STANDARD = "-"
 """Stands for standard input or output where a file is expected."""

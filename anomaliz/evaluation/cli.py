@@ -12,16 +12,15 @@ from anomaliz.evaluation.options import (
     ConfigOption,
     JobsOption,
     JsonOption,
+    NoWindowOption,
     PlotsOption,
     ScoresOption,
     jobs_or_all,
 )
 
 if TYPE_CHECKING:
-    from anomaliz.config.settings import Settings
     from anomaliz.evaluation.labelled import Labelled
-    from anomaliz.evaluation.outputs import Outputs
-    from anomaliz.evaluation.protocols import Protocol
+    from anomaliz.evaluation.plan import Plan
 
 app = typer.Typer(invoke_without_command=True, no_args_is_help=True)
 app.command()(compare)
@@ -41,6 +40,7 @@ def evaluate(
     json: JsonOption = None,
     scores: ScoresOption = None,
     plots: PlotsOption = None,
+    no_window: NoWindowOption = False,
     jobs: JobsOption = None,
     bundle: BundleOption = None,
     config: ConfigOption = None,
@@ -53,36 +53,32 @@ def evaluate(
     from anomaliz.evaluation.configuration import settings_of
     from anomaliz.evaluation.labelled_file import find_files, read_labelled
     from anomaliz.evaluation.outputs import Outputs
+    from anomaliz.evaluation.plan import Plan
     from anomaliz.evaluation.progress import counted
     from anomaliz.evaluation.protocols import Protocol
 
-    settings = settings_of(config, bundle)
+    outputs = Outputs(json, scores, plots)
+    plan = Plan(Protocol.EVALUATE, settings_of(config, bundle), outputs, with_window=not no_window)
     series = [read_labelled(path, labels, train_ratio) for path in counted(find_files(data), "reading")]
-    run_and_tell(series, Protocol.EVALUATE, settings, Outputs(json, scores, plots), jobs)
+    run_and_tell(series, plan, jobs)
 
 
-def run_and_tell(
-    series: Sequence["Labelled"],
-    protocol: "Protocol",
-    settings: "Settings",
-    outputs: "Outputs",
-    jobs: int | None,
-) -> None:
-    """Run a benchmark on `series`, write what `outputs` asks for, and print the result as a table."""
+def run_and_tell(series: Sequence["Labelled"], plan: "Plan", jobs: int | None) -> None:
+    """Run a benchmark on `series`, write what `plan` asks for, and print the result as a table."""
     try:
         from anomaliz.evaluation.runs import run
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("anomaliz"):
             raise  # ours, not an extra's
         raise MissingExtraError.of("Evaluation", "train") from error
-    from anomaliz.evaluation.progress import shown
+    from anomaliz.evaluation.progress import shown, warnings_said
     from anomaliz.evaluation.report import report
     from anomaliz.evaluation.summary import summarise
 
-    outputs.prepare()
-    with shown(len(series)) as done:
-        results = run(series, protocol, settings, outputs, jobs_or_all(jobs), done)
-    result = summarise(results, protocol, settings)
-    outputs.write_result(result)
-    if not outputs.on_standard_output:
+    plan.outputs.prepare()
+    with warnings_said(), shown(len(series)) as done:
+        results = run(series, plan, jobs_or_all(jobs), done)
+    result = summarise(results, plan.protocol, plan.settings)
+    plan.outputs.write_result(result)
+    if not plan.outputs.on_standard_output:
         typer.echo(report(result))

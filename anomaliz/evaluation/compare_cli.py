@@ -1,7 +1,6 @@
 """The comparing command: `anomaliz evaluate compare A.json B.json`."""
 
 import json
-import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -19,22 +18,16 @@ def compare(
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
 ) -> None:
     """Compare two runs on the series that both scored."""
-    from anomaliz.data.dataset import DataWarning
     from anomaliz.evaluation import comparison
+    from anomaliz.evaluation.progress import warnings_said
 
     a, b = comparison.read_run(first), comparison.read_run(second)
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", DataWarning)
-        warnings.showwarning = _say
+    with warnings_said():
         found = comparison.compare(a, b)
     if as_json:
         typer.echo(json.dumps(_answer(first, second, found), indent=2))
     else:
         typer.echo(f"A {first}\nB {second}\n\n{comparison.table(found)}")
-
-
-def _say(message: Warning | str, *_: Any, **__: Any) -> None:
-    typer.echo(f"warning: {message}", err=True)
 
 
 def _answer(first: Path, second: Path, found: Sequence["Comparison"]) -> dict[str, Any]:

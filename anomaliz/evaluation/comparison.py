@@ -18,13 +18,13 @@ from anomaliz.core.errors import DataError
 from anomaliz.core.suggestion import suggestion
 from anomaliz.core.types import Floats
 from anomaliz.data.dataset import DataWarning
+from anomaliz.evaluation.labelled import FUSED
+from anomaliz.evaluation.text_table import text_table
 
 HIGHER_IS_BETTER = ("vus_pr", "auc_pr", "roc_auc", "best_f1", "f1", "precision", "recall", "event_recall")
 LOWER_IS_BETTER = ("median_delay", "false_alarms_per_day", "false_alarm_rate")
 MEASURES = (*HIGHER_IS_BETTER, *LOWER_IS_BETTER)
 CONFIDENCE = 0.95
-FUSED = "fused"
-"""Of a run that measures every detector by itself, this one is compared."""
 MOST_NAMED = 5
 """Series that a warning names."""
 FIX = "give the files that --json wrote"
@@ -94,9 +94,7 @@ def compare(
 def table(comparisons: Iterable[Comparison]) -> str:
     """Return `comparisons` as a text table."""
     heading = ("measure", "series", "A", "B", "B - A", f"{CONFIDENCE:.0%} interval", "B better")
-    rows = [heading, *map(_cells, comparisons)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(_line(row, widths) for row in rows)
+    return text_table([heading, *map(_cells, comparisons)])
 
 
 def _measured(run: Any, name: str) -> Measured:
@@ -107,6 +105,7 @@ def _measured(run: Any, name: str) -> Measured:
     return {key: found[FUSED] if _is_split(found) else found for key, found in series.items()}
 
 
+# Of a run that measures every detector by itself, the fusion is compared.
 def _is_split(found: Mapping[str, Any]) -> bool:
     return isinstance(found.get(FUSED), Mapping)
 
@@ -184,11 +183,6 @@ def _cells(found: Comparison) -> tuple[str, ...]:
 
 def _signed(value: float) -> str:
     return f"{value:+z.4f}"
-
-
-def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    rest = (cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True))
-    return "  ".join([cells[0].ljust(widths[0]), *rest])
 
 
 def _named(series: Iterable[str]) -> str:

@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 
 from anomaliz.core.types import Flags, Floats, Stamps
 
+FUSED = "fused"
+"""Name of all members of the series profile together."""
+
 
 @dataclass(frozen=True)
 class Labelled:
@@ -45,7 +48,7 @@ class Scored:
     """Label-free threshold of `score`."""
     alert_threshold: float
     surprise: Mapping[str, Floats]
-    """`(n,)` each: every member by name, and `fused`."""
+    """`(n,)` each: every member by name, and FUSED."""
     thresholds: Mapping[str, float]
     """Label-free threshold of each of them, as a score."""
     status: NDArray[np.int8]

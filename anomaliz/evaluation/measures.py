@@ -5,9 +5,9 @@ Ranking measures (`vus_pr, auc_pr, roc_auc, best_f1`) read `rank_score`; `f1, pr
 events found) and `false_alarms_per_day` read `alert`.
 
 Which rows count depends on the protocol: all of them for NAB, whose training rows have reading 0, and
-the test rows elsewhere. Events and false alarms are always counted on the rows behind the training part,
-since no other can raise an alarm. Without an anomaly in the rows that count, only the false alarms are
-defined.
+the test rows elsewhere. The buffer of VUS-PR is read off the same rows. Events and false alarms are always
+counted on the rows behind the training part, since no other can raise an alarm. Without an anomaly in the
+rows that count, only the false alarms are defined.
 """
 
 import math
@@ -19,12 +19,11 @@ import numpy as np
 from anomaliz.core.score import score_of
 from anomaliz.core.stamps import infer_step
 from anomaliz.core.types import Flags, Floats
-from anomaliz.detection.thresholds import PLATEAU
-from anomaliz.evaluation.labelled import Labelled, Scored
+from anomaliz.detection.thresholds import from_labels
+from anomaliz.evaluation.labelled import FUSED, Labelled, Scored
 from anomaliz.metrics.classification import (
     average_precision,
     best_f1,
-    best_f1_plateau,
     precision_recall_f1,
     roc_auc,
 )
@@ -35,8 +34,6 @@ Measures: TypeAlias = Mapping[str, float | None]
 
 RANKING = ("vus_pr", "auc_pr", "roc_auc", "best_f1")
 AT_THRESHOLD = ("f1", "precision", "recall")
-FUSED = "fused"
-"""Name of all members together."""
 
 
 def of_all_rows(scored: Scored) -> Measures:
@@ -49,16 +46,33 @@ def of_test_rows(scored: Scored) -> Measures:
     return _measures(scored, _test(scored.series))
 
 
+def ranking_of_all_rows(scored: Scored) -> Mapping[str, Measures]:
+    """Return the ranking measures of the surprise of the fusion and each member, in all rows."""
+    return _ranking_by_detector(scored, slice(None))
+
+
+def ranking_of_test_rows(scored: Scored) -> Mapping[str, Measures]:
+    """Return them in the rows behind a series' training and validation parts."""
+    return _ranking_by_detector(scored, _test(scored.series))
+
+
 def of_detectors(scored: Scored) -> Mapping[str, Mapping[str, Any]]:
     """Return the measures of the fusion's and each member's test rows, at a threshold tuned on validation.
 
     Where the validation part has no labelled row, or cannot tell it from any other, the threshold is the
     label-free one.
     """
-    names = sorted(scored.surprise, key=lambda name: name != FUSED)
+    ranking = ranking_of_test_rows(scored)
     return {
-        name: _of_detector(scored.series, scored.surprise[name], scored.thresholds[name]) for name in names
+        name: {**ranking[name], **_at_tuned(scored.series, scored.surprise[name], scored.thresholds[name])}
+        for name in ranking
     }
+
+
+def _ranking_by_detector(scored: Scored, rows: slice) -> Mapping[str, Measures]:
+    labels, buffer = scored.series.labels[rows], buffer_of(scored.series.values[rows])
+    names = sorted(scored.surprise, key=lambda name: name != FUSED)
+    return {name: _ranking(labels, scored.surprise[name][rows], buffer) for name in names}
 
 
 def _measures(scored: Scored, rows: slice) -> Measures:
@@ -118,29 +132,19 @@ def _per_day(series: Labelled, alerts: Flags) -> float | None:
     return _defined(false_alarms_per_day(series.labels[test], alerts[test], step))
 
 
-def _of_detector(series: Labelled, surprise: Floats, label_free: float) -> Mapping[str, Any]:
-    score, test = score_of(surprise), _test(series)
-    threshold, chosen_by = _tuned(series, score, label_free)
-    labels, flags = series.labels[test], score[test] >= threshold
+def _at_tuned(series: Labelled, surprise: Floats, label_free: float) -> Mapping[str, Any]:
+    """Return the measures at the threshold that validation chooses, or else the `label_free` one."""
+    validation = slice(series.n_train, series.n_train + series.n_validation)
+    tuned = from_labels(surprise[validation], series.labels[validation])
+    threshold = label_free if tuned is None else tuned
+    test = _test(series)
+    labels, flags = series.labels[test], score_of(surprise[test]) >= threshold
     return {
         **_at_threshold(labels, flags),
-        "roc_auc": _defined(roc_auc(labels, surprise[test])),
-        "auc_pr": _defined(average_precision(labels, surprise[test])),
         "false_alarm_rate": _share(flags, ~labels),
         "threshold": threshold,
-        "chosen_by": chosen_by,
+        "chosen_by": "alert_budget" if tuned is None else "f1",
     }
-
-
-def _tuned(series: Labelled, score: Floats, label_free: float) -> tuple[float, str]:
-    """Return the threshold, and what chose it, by the rule of `detection.thresholds.decide`."""
-    validation = slice(series.n_train, series.n_train + series.n_validation)
-    labels, score = series.labels[validation], score[validation]
-    if labels.any():
-        threshold = float(np.mean(best_f1_plateau(labels, score, PLATEAU)))
-        if not (score >= threshold).all():
-            return threshold, "f1"
-    return label_free, "alert_budget"
 
 
 def _share(flags: Flags, among: Flags) -> float | None:

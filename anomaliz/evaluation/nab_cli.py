@@ -12,6 +12,7 @@ from anomaliz.evaluation.options import (
     ConfigOption,
     JobsOption,
     JsonOption,
+    NoWindowOption,
     PlotsOption,
     ScoresOption,
 )
@@ -42,6 +43,7 @@ def evaluate_nab(
     json: JsonOption = None,
     scores: ScoresOption = None,
     plots: PlotsOption = None,
+    no_window: NoWindowOption = False,
     jobs: JobsOption = None,
     bundle: BundleOption = None,
     config: ConfigOption = None,
@@ -54,15 +56,16 @@ def evaluate_nab(
     from anomaliz.evaluation.cli import run_and_tell
     from anomaliz.evaluation.configuration import settings_of
     from anomaliz.evaluation.outputs import Outputs
+    from anomaliz.evaluation.plan import Plan
     from anomaliz.evaluation.progress import counted
     from anomaliz.evaluation.protocols import Protocol, labelled
 
-    settings = settings_of(config, bundle)
+    rules = Protocol(protocol.value)
+    plan = Plan(rules, settings_of(config, bundle), Outputs(json, scores, plots), with_window=not no_window)
     nab = Nab(find(data_dir))
     paths = nab.paths if every else nab.resolve(named or list(ALIASES))
-    rules = Protocol(protocol.value)
     found = [labelled(nab.read(path), rules) for path in counted(paths, "reading")]
-    run_and_tell(found, rules, settings, Outputs(json, scores, plots), jobs)
+    run_and_tell(found, plan, jobs)
 
 
 def main() -> None:

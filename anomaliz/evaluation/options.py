@@ -23,6 +23,14 @@ JobsOption: TypeAlias = Annotated[
 ]
 
 
+NoWindowOption: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--no-window", help="Leave the window detectors out: seconds instead of minutes for a series."
+    ),
+]
+
+
 def jobs_or_all(jobs: int | None) -> int:
     """Return `jobs`, or the number of processors."""
     return jobs or os.cpu_count() or 1

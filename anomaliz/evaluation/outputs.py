@@ -43,6 +43,10 @@ class Outputs:
         """Write the readings as CSV, and the plot, of one series, each under the series' own name."""
         if self.scores:
             _write(self.scores / scored.series.name, "\n".join([HEADER, *_lines(scored)]) + "\n")
+        self.plot(scored)
+
+    def plot(self, scored: Scored) -> None:
+        """Write the plot of one series, under its own name."""
         if self.plots:
             from anomaliz.visualization.benchmark import plot_scored
 
@@ -59,6 +63,13 @@ class Outputs:
             _write(self.json, text + "\n")
 
 
+def iso_stamps(times: Stamps) -> list[str]:
+    """Return `times (n,)` as ISO-8601 texts, without fractions of a second where there are none."""
+    whole = (times == times.astype("datetime64[s]")).all()
+    texts: list[str] = np.datetime_as_string(times, "s" if whole else "ns").tolist()
+    return texts
+
+
 def _lines(scored: Scored) -> Iterator[str]:
     readings = (scored.score, scored.rank_score, scored.alert_score)
     columns = [column.tolist() for column in readings]
@@ -71,8 +82,7 @@ def _stamps(times: Stamps | None, n: int) -> list[str]:
     """Return stamps as NAB writes them, UTC; empty text for a series without."""
     if times is None:
         return [""] * n
-    whole = (times == times.astype("datetime64[s]")).all()
-    return [text.replace("T", " ") for text in np.datetime_as_string(times, "s" if whole else "ns").tolist()]
+    return [text.replace("T", " ") for text in iso_stamps(times)]
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,13 +1,16 @@
-"""Shows how far a run is, on stderr: a bar on a terminal, plain lines elsewhere."""
+"""What a run says on stderr while it lasts: a bar on a terminal, plain lines elsewhere, and warnings."""
 
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, track
+
+from anomaliz.data.dataset import DataWarning
 
 Item = TypeVar("Item")
 Report: TypeAlias = Callable[[str, float], None]
@@ -36,6 +39,20 @@ def counted(items: Sequence[Item], what: str) -> Iterable[Item]:
     """Give `items`, on a terminal with a bar on stderr that says `what` is done with them."""
     console = Console(file=sys.stderr)
     return track(items, what, console=console, transient=True, disable=not console.is_terminal)
+
+
+@contextmanager
+def warnings_said() -> Iterator[None]:
+    """Print each warning of data in the block as a sentence on stderr, at once."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", DataWarning)
+        warnings.showwarning = _say
+        yield
+
+
+def _say(message: Warning | str, *_: Any, **__: Any) -> None:
+    # By name, since `err=True` finds the terminal itself and would write into the bar.
+    typer.echo(f"warning: {message}", file=sys.stderr)
 
 
 def _line(name: str, seconds: float) -> None:

@@ -6,7 +6,13 @@ from typing import Any, TypeAlias
 
 from anomaliz.data.nab import NabFile
 from anomaliz.evaluation.labelled import Labelled, Scored
-from anomaliz.evaluation.measures import of_all_rows, of_detectors, of_test_rows
+from anomaliz.evaluation.measures import (
+    of_all_rows,
+    of_detectors,
+    of_test_rows,
+    ranking_of_all_rows,
+    ranking_of_test_rows,
+)
 from anomaliz.metrics.nab import labels_of, probation_rows
 
 
@@ -21,12 +27,24 @@ class Protocol(StrEnum):
     """Training and test rows as a file or a ratio says."""
 
 
+DETECTORS = "detectors"
+"""Key of the measures of each detector beside those of the whole."""
+
 Measure: TypeAlias = Callable[[Scored], Mapping[str, Any]]
 
+
+def _of_nab(scored: Scored) -> Mapping[str, Any]:
+    return {**of_all_rows(scored), DETECTORS: ranking_of_all_rows(scored)}
+
+
+def _of_evaluate(scored: Scored) -> Mapping[str, Any]:
+    return {**of_test_rows(scored), DETECTORS: ranking_of_test_rows(scored)}
+
+
 MEASURE: Mapping[Protocol, Measure] = {
-    Protocol.NAB: of_all_rows,
+    Protocol.NAB: _of_nab,
     Protocol.SPLIT: of_detectors,
-    Protocol.EVALUATE: of_test_rows,
+    Protocol.EVALUATE: _of_evaluate,
 }
 
 

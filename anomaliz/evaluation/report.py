@@ -1,15 +1,19 @@
 """What a run prints at its end."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
-from anomaliz.evaluation.protocols import Protocol
+from anomaliz.evaluation.measures import RANKING
+from anomaliz.evaluation.protocols import DETECTORS, Protocol
+from anomaliz.evaluation.text_table import number_cell, text_table
 
 OF_NAB = ("vus_pr", "auc_pr", "best_f1", "f1", "nab")
 OF_NAB_SCORE = ("score", "threshold", "score_at_default_threshold")
 OF_SPLIT = ("f1", "precision", "recall", "roc_auc", "threshold")
 OF_EVALUATE = ("vus_pr", "auc_pr", "roc_auc", "best_f1", "f1", "precision", "recall", "event_recall")
 MEAN = "mean"
+N_SERIES = "series"
+"""Title of the number of series that a detector was there for."""
 
 Rows: TypeAlias = Mapping[tuple[str, ...], Mapping[str, float | None]]
 """Measures by what stands before them."""
@@ -17,11 +21,13 @@ Rows: TypeAlias = Mapping[tuple[str, ...], Mapping[str, float | None]]
 
 def report(result: Mapping[str, Any]) -> str:
     """Return the JSON of a run as text tables."""
-    if result["protocol"] == Protocol.NAB:
-        return f"{_nab(result)}\n\n{_nab_scores(result)}"
     if result["protocol"] == Protocol.SPLIT:
         return _split(result)
-    return _by_series({**result["series"], MEAN: result["mean"]}, OF_EVALUATE)
+    if result["protocol"] == Protocol.NAB:
+        tables = [_nab(result), _nab_scores(result)]
+    else:
+        tables = [_by_series({**result["series"], MEAN: result["mean"]}, OF_EVALUATE)]
+    return "\n\n".join([*tables, _by_detector(result)])
 
 
 def _nab(result: Mapping[str, Any]) -> str:
@@ -43,25 +49,23 @@ def _split(result: Mapping[str, Any]) -> str:
     return _table(["series", "detector"], OF_SPLIT, rows)
 
 
+def _by_detector(result: Mapping[str, Any]) -> str:
+    """Return the detectors' means, each with the number of series that it was there for."""
+    series = result["series"].values()
+    rows: Rows = {
+        (name,): {**means, N_SERIES: sum(name in one[DETECTORS] for one in series)}
+        for name, means in result[DETECTORS].items()
+    }
+    return _table(["detector"], (*RANKING, N_SERIES), rows)
+
+
 def _by_series(measured: Mapping[str, Mapping[str, Any]], columns: Sequence[str]) -> str:
     rows: Rows = {(name,): measures for name, measures in measured.items()}
     return _table(["series"], columns, rows)
 
 
 def _table(titles: Sequence[str], columns: Sequence[str], rows: Rows) -> str:
-    heads = [tuple(titles), *rows]
-    left = [max(map(len, names)) for names in zip(*heads, strict=True)]
-    right = [max(len(column), 6) for column in columns]
-    lines = [_line(titles, left, columns, right)]
-    for names, measures in rows.items():
-        lines.append(_line(names, left, [_cell(measures.get(column)) for column in columns], right))
-    return "\n".join(lines)
-
-
-def _line(names: Iterable[str], left: Sequence[int], cells: Iterable[str], right: Sequence[int]) -> str:
-    texts = [name.ljust(width) for name, width in zip(names, left, strict=True)]
-    return "  ".join([*texts, *(cell.rjust(width) for cell, width in zip(cells, right, strict=True))])
-
-
-def _cell(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+    lines = [
+        [*names, *(number_cell(found.get(column)) for column in columns)] for names, found in rows.items()
+    ]
+    return text_table([[*titles, *columns], *lines], len(titles))

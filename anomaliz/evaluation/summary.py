@@ -8,7 +8,7 @@ import numpy as np
 
 from anomaliz import __version__
 from anomaliz.config.settings import Settings
-from anomaliz.evaluation.protocols import Protocol
+from anomaliz.evaluation.protocols import DETECTORS, Protocol
 from anomaliz.evaluation.runs import Result
 from anomaliz.metrics.nab import (
     NEVER,
@@ -42,16 +42,16 @@ def summarise(results: Sequence[Result], protocol: Protocol, settings: Settings)
 
 
 def _totals(results: Sequence[Result], protocol: Protocol) -> Json:
-    if protocol is Protocol.EVALUATE:
-        return {"mean": _mean([result.measures for result in results])}
     if protocol is Protocol.SPLIT:
-        names = dict.fromkeys(name for result in results for name in result.measures)
-        found = {name: [r.measures[name] for r in results if name in r.measures] for name in names}
-        return {"mean": {name: _mean(measures) for name, measures in found.items()}}
+        return {"mean": _means_by_detector([result.measures for result in results])}
+    detectors = {DETECTORS: _means_by_detector([result.measures[DETECTORS] for result in results])}
+    if protocol is Protocol.EVALUATE:
+        return {"mean": _mean([result.measures for result in results]), **detectors}
     best = {name: _best(results, profile) for name, profile in PROFILES.items()}
     return {
         **_of_nab(results, best),
         "groups": {name: _of_nab(members, best) for name, members in _groups(results).items()},
+        **detectors,
     }
 
 
@@ -91,10 +91,16 @@ def _groups(results: Sequence[Result]) -> dict[str, list[Result]]:
     return groups
 
 
+def _means_by_detector(measured: Sequence[Mapping[str, Mapping[str, Any]]]) -> Json:
+    """Return the means of each detector over the series that it was there for."""
+    names = dict.fromkeys(name for found in measured for name in found)
+    return {name: _mean([found[name] for found in measured if name in found]) for name in names}
+
+
 def _mean(measured: Sequence[Mapping[str, Any]], measures: Iterable[str] | None = None) -> Json:
     """Return the mean of each measure over the series that have it, None where none has."""
     if measures is None:
-        measures = dict.fromkeys(name for found in measured for name in found)
+        measures = dict.fromkeys(name for found in measured for name in found if name != DETECTORS)
     return {name: _mean_of([found.get(name) for found in measured]) for name in measures}
 
 

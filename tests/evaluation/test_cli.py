@@ -57,11 +57,18 @@ def test_nab_by_its_own_rules(shared: Path, tmp_path: Path) -> None:
     assert set(found["mean"]) == {"vus_pr", "auc_pr", "best_f1", "f1"}
     assert set(found["groups"]) == {"realTraffic", "realAdExchange"}
     assert all(path in done.stdout for path in (*SERIES, "reward_low_FN_rate"))
+    assert set(found["series"][SERIES[0]]["detectors"]) == set(found["detectors"])
+    last = done.stdout.splitlines()[-1].split()
+    # Too short for the window detectors, one of the two does without them.
+    assert (last[0], last[-1]) == ("window_fused", "1")
+    warned = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    assert len(warned) == 1
+    assert warned[0].startswith(f"warning: {SERIES[1]}: the series leaves")
 
 
 def test_another_scorer_gets_the_same_from_the_readings(shared: Path, tmp_path: Path) -> None:
     done = nab(
-        *("--series", *SERIES, "--protocol", "nab", "--json", "run.json", "--scores", "."),
+        *("--series", *SERIES, "--protocol", "nab", "--json", "run.json", "--scores", ".", "--no-window"),
         cwd=tmp_path,
         ANOMALIZ_NAB_DIR=str(shared / "nab"),
     )
@@ -79,7 +86,8 @@ def test_another_scorer_gets_the_same_from_the_readings(shared: Path, tmp_path: 
 
 
 def test_nab_is_split_by_default(shared: Path, tmp_path: Path) -> None:
-    done = nab("--data-dir", shared / "nab", "--series", SERIES[0], "--json", "-", cwd=tmp_path)
+    options = ("--series", SERIES[0], "--json", "-", "--no-window")
+    done = nab("--data-dir", shared / "nab", *options, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["protocol"] == "split"
@@ -108,6 +116,10 @@ def test_evaluate_a_labelled_file_and_compare_the_run_with_itself(server: Path, 
     found = json.loads((tmp_path / "a.json").read_text())
     assert found["protocol"] == "evaluate"
     assert found["mean"]["vus_pr"] == found["series"]["omi.csv"]["vus_pr"]
+    assert "isolation_forest" in found["detectors"]
+    warning, ended = done.stderr.splitlines()
+    assert warning.startswith("warning: omi.csv: column 'm02' is constant")
+    assert ended.startswith("omi.csv: ")
     assert len((tmp_path / "scores" / "omi.csv").read_text().splitlines()) == 2201
     assert (tmp_path / "plots" / "omi.csv.png").is_file()
     compared = anomaliz("evaluate", "compare", "a.json", "a.json", cwd=tmp_path)

@@ -7,7 +7,14 @@ import pytest
 
 from anomaliz.core.types import Floats
 from anomaliz.evaluation.labelled import Labelled, Scored
-from anomaliz.evaluation.measures import RANKING, of_all_rows, of_detectors, of_test_rows
+from anomaliz.evaluation.measures import (
+    RANKING,
+    of_all_rows,
+    of_detectors,
+    of_test_rows,
+    ranking_of_all_rows,
+    ranking_of_test_rows,
+)
 from anomaliz.metrics.events import runs
 
 HOUR = np.timedelta64(1, "h")
@@ -105,6 +112,28 @@ def test_ranking_reads_the_rank_score_and_f1_the_score() -> None:
 def test_without_a_step_false_alarms_have_no_rate_per_day(times) -> None:
     series = replace(labelled((300, 320)), times=times)
     assert of_test_rows(perfect(series))["false_alarms_per_day"] is None
+
+
+def test_detectors_are_ranked_by_their_surprise_in_the_rows_that_count() -> None:
+    series = labelled((100, 110), (300, 310))
+    late = np.where(series.labels & (np.arange(N) >= N_TRAIN), 9.0, 0.0)
+    some, every = ranking_of_test_rows(scored(series, late)), ranking_of_all_rows(scored(series, late))
+    assert list(some) == list(every) == ["fused", "far"]
+    assert set(some["far"]) == set(RANKING)
+    assert some["fused"]["best_f1"] == 1
+    assert every["fused"]["best_f1"] == pytest.approx(2 / 3)
+    assert some["far"]["roc_auc"] == 0
+
+
+def test_the_buffer_is_read_off_the_rows_that_count() -> None:
+    series = labelled((300, 320))
+    # Of another period in the training part, which is most of what all rows show.
+    slow = np.sin(np.arange(N) / 16)[:, np.newaxis]
+    changed = replace(series, values=np.where(np.arange(N)[:, np.newaxis] < N_TRAIN, slow, series.values))
+    readings = np.random.default_rng(2).normal(2 * series.labels, 1)
+    known, again = (scored(one, readings) for one in (series, changed))
+    assert of_test_rows(again) == of_test_rows(known)
+    assert of_all_rows(again)["vus_pr"] != of_all_rows(known)["vus_pr"]
 
 
 def test_the_fusion_comes_first_among_detectors() -> None:

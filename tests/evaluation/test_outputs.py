@@ -22,7 +22,7 @@ PATH = ALIASES["ec2_cpu_ac20cd"]
 @pytest.fixture(scope="module")
 def scored(shared: Path) -> Scored:
     series = labelled(Nab(NabFolder(shared / "nab")).read(PATH), Protocol.NAB)
-    return score_labelled(series, load_settings(environ={}, env_file=None))
+    return score_labelled(series, load_settings(environ={}, env_file=None), with_window=False)
 
 
 def test_readings_have_a_row_for_each_of_the_file(shared: Path, scored: Scored, tmp_path: Path) -> None:

@@ -8,13 +8,19 @@ import pytest
 
 from anomaliz.config.loading import load_settings
 from anomaliz.core.errors import AnomalizError
+from anomaliz.data.dataset import DataWarning
 from anomaliz.data.nab import Nab, NabFolder
 from anomaliz.evaluation.labelled import Labelled
+from anomaliz.evaluation.labelled_file import read_labelled
 from anomaliz.evaluation.outputs import Outputs
+from anomaliz.evaluation.plan import Plan
 from anomaliz.evaluation.protocols import Protocol, labelled
 from anomaliz.evaluation.runs import run
 
-SETTINGS = load_settings(overrides={"training.epochs": 1}, environ={}, env_file=None)
+# Without the LSTMs, which take longer to import than the others to fit.
+MEMBERS = ("isolation_forest", "ridge_forecaster")
+SETTINGS = load_settings(overrides={"detection.members": MEMBERS}, environ={}, env_file=None)
+PLAN = Plan(Protocol.NAB, SETTINGS, with_window=False)
 PATHS = ("realTraffic/occupancy_t4013.csv", "realAdExchange/exchange-3_cpc_results.csv")
 
 
@@ -32,8 +38,8 @@ def ignore(name: str, seconds: float) -> None:
 def test_results_have_the_order_of_the_series_and_do_not_depend_on_jobs(series: list[Labelled]) -> None:
     reported: list[str] = []
     backward = series[::-1]
-    one = run(backward, Protocol.NAB, SETTINGS, Outputs(), 1, lambda name, _: reported.append(name))
-    two = run(backward, Protocol.NAB, SETTINGS, Outputs(), 2, ignore)
+    one = run(backward, PLAN, 1, lambda name, _: reported.append(name))
+    two = run(backward, PLAN, 2, ignore)
     assert [result.name for result in one] == [result.name for result in two] == list(PATHS[::-1])
     assert sorted(reported) == sorted(PATHS)
     for first, second in zip(one, two, strict=True):
@@ -42,7 +48,7 @@ def test_results_have_the_order_of_the_series_and_do_not_depend_on_jobs(series: 
 
 
 def test_workers_write_the_readings(series: list[Labelled], tmp_path: Path) -> None:
-    run(series, Protocol.SPLIT, SETTINGS, Outputs(scores=tmp_path), 2, ignore)
+    run(series, replace(PLAN, outputs=Outputs(scores=tmp_path)), 2, ignore)
     for one in series:
         assert len((tmp_path / one.name).read_text().splitlines()) == len(one.values) + 1
 
@@ -50,10 +56,30 @@ def test_workers_write_the_readings(series: list[Labelled], tmp_path: Path) -> N
 def test_a_series_that_fails_is_named(series: list[Labelled]) -> None:
     short = replace(series[0], name="short.csv", n_train=3)
     with pytest.raises(AnomalizError, match=r"^short\.csv: [^\n]+$"):
-        run([series[1], short], Protocol.NAB, SETTINGS, Outputs(), 1, ignore)
+        run([series[1], short], PLAN, 1, ignore)
 
 
 def test_a_fault_that_nobody_foresaw_names_the_series_too(series: list[Labelled]) -> None:
     broken = replace(series[0], name="broken.csv", labels=np.zeros((2, 2), bool))
     with pytest.raises(AnomalizError, match=r"^broken\.csv: "):
-        run([broken], Protocol.NAB, SETTINGS, Outputs(), 1, ignore)
+        run([broken], PLAN, 1, ignore)
+
+
+def test_the_window_detectors_can_be_left_out(series: list[Labelled]) -> None:
+    (short,) = run(series[:1], PLAN, 1, ignore)
+    (whole,) = run(series[:1], replace(PLAN, with_window=True), 1, ignore)
+    without, found = short.measures["detectors"], whole.measures["detectors"]
+    assert {name: found[name] for name in without} == without
+    assert found.keys() - without.keys() == {*MEMBERS, "window_fused"}
+    assert {**whole.measures, "detectors": without} == short.measures
+
+
+def test_all_warnings_of_a_series_are_one_that_names_it(shared: Path) -> None:
+    whole = read_labelled(shared / "asd" / "omi-3.csv.gz")
+    rows = slice(whole.n_train - 700, whole.n_train + 100)
+    still = replace(whole, values=whole.values[rows], labels=whole.labels[rows], times=None, n_train=700)
+    with pytest.warns(DataWarning) as said:
+        run([still], Plan(Protocol.EVALUATE, SETTINGS), 1, ignore)
+    (warning,) = said
+    assert str(warning.message).startswith("omi-3.csv: column 'm02' is constant")
+    assert "column 'm03' is constant" in str(warning.message)

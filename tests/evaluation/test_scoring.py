@@ -1,7 +1,10 @@
 """What holds for every way to score a labelled series: nothing that it says comes from the future."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pytest
@@ -13,9 +16,15 @@ from anomaliz.evaluation.labelled_file import read_labelled
 from anomaliz.evaluation.protocols import Protocol, labelled
 from anomaliz.evaluation.scoring import score_labelled
 
-SETTINGS = load_settings(overrides={"training.epochs": 1}, environ={}, env_file=None)
+Score: TypeAlias = Callable[[Labelled], Scored]
+
+# Without the LSTMs, which take longer to import than the others to fit.
+MEMBERS = ("isolation_forest", "ridge_forecaster")
+SETTINGS = load_settings(overrides={"detection.members": MEMBERS}, environ={}, env_file=None)
 READINGS = ("score", "rank_score", "alert_score")
-SERIES = ("nab", "split", "multivariate")
+WITH_WINDOW, WITHOUT = "with window detectors", "without"
+SERIES = (("nab", WITHOUT), ("split", WITHOUT), ("split", WITH_WINDOW), ("multivariate", WITHOUT))
+SHORT = "realAdExchange/exchange-3_cpm_results.csv"
 
 
 def shortened(series: Labelled, n_train: int, n: int) -> Labelled:
@@ -32,21 +41,33 @@ def shortened(series: Labelled, n_train: int, n: int) -> Labelled:
     )
 
 
-def one(kind: str, shared: Path) -> Labelled:
+def one(kind: str, detectors: str, shared: Path) -> Labelled:
     if kind == "multivariate":
         return shortened(read_labelled(shared / "asd" / "omi-1.csv.gz"), n_train=1000, n=1600)
-    file = Nab(NabFolder(shared / "nab")).read(ALIASES["ec2_cpu_ac20cd"])
-    return labelled(file, Protocol(kind))
+    path = SHORT if detectors == WITH_WINDOW else ALIASES["ec2_cpu_ac20cd"]
+    return labelled(Nab(NabFolder(shared / "nab")).read(path), Protocol(kind))
 
 
-@pytest.fixture(scope="module", params=SERIES)
-def series(request: pytest.FixtureRequest, shared: Path) -> Labelled:
-    return one(request.param, shared)
+@pytest.fixture(scope="module", params=SERIES, ids=" ".join)
+def case(request: pytest.FixtureRequest, shared: Path) -> tuple[Labelled, Score]:
+    kind, detectors = request.param
+    score = partial(score_labelled, settings=SETTINGS, with_window=detectors == WITH_WINDOW)
+    return one(kind, detectors, shared), score
 
 
 @pytest.fixture(scope="module")
-def scored(series: Labelled) -> Scored:
-    return score_labelled(series, SETTINGS)
+def series(case: tuple[Labelled, Score]) -> Labelled:
+    return case[0]
+
+
+@pytest.fixture(scope="module")
+def score(case: tuple[Labelled, Score]) -> Score:
+    return case[1]
+
+
+@pytest.fixture(scope="module")
+def scored(series: Labelled, score: Score) -> Scored:
+    return score(series)
 
 
 def with_another_future(series: Labelled, behind: int) -> Labelled:
@@ -65,10 +86,12 @@ def with_another_future(series: Labelled, behind: int) -> Labelled:
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.99], ids="{:.0%} seen".format)
-def test_no_reading_comes_from_the_future(series: Labelled, scored: Scored, share: float) -> None:
+def test_no_reading_comes_from_the_future(
+    series: Labelled, score: Score, scored: Scored, share: float
+) -> None:
     first = series.n_train + series.n_validation
     behind = first + int(share * (len(series.values) - first))
-    changed = score_labelled(with_another_future(series, behind), SETTINGS)
+    changed = score(with_another_future(series, behind))
     for reading in READINGS:
         known, again = getattr(scored, reading), getattr(changed, reading)
         np.testing.assert_allclose(again[:behind], known[:behind], rtol=1e-6, atol=1e-6, err_msg=reading)
@@ -79,15 +102,15 @@ def test_no_reading_comes_from_the_future(series: Labelled, scored: Scored, shar
     assert (changed.status[:behind] == scored.status[:behind]).all()
 
 
-def test_noise_in_the_future_is_seen_when_it_comes(series: Labelled, scored: Scored) -> None:
+def test_noise_in_the_future_is_seen_when_it_comes(series: Labelled, score: Score, scored: Scored) -> None:
     behind = len(series.values) - 100
-    changed = score_labelled(with_another_future(series, behind), SETTINGS)
+    changed = score(with_another_future(series, behind))
     assert (changed.score[behind:] != scored.score[behind:]).any()
 
 
-def test_thresholds_come_from_training_and_validation(series: Labelled, scored: Scored) -> None:
+def test_thresholds_come_from_training_and_validation(series: Labelled, score: Score, scored: Scored) -> None:
     first = series.n_train + series.n_validation
-    changed = score_labelled(with_another_future(series, first), SETTINGS)
+    changed = score(with_another_future(series, first))
     assert changed.threshold == pytest.approx(scored.threshold)
     assert changed.alert_threshold == pytest.approx(scored.alert_threshold)
     assert dict(changed.thresholds) == pytest.approx(dict(scored.thresholds))

@@ -19,7 +19,7 @@ N = 1000
 def result(name: str, *windows: tuple[int, int], alerts: tuple[int, ...] = (), **measures: object) -> Result:
     alert = np.zeros(N, bool)
     alert[list(alerts)] = True
-    known = dict.fromkeys(("vus_pr", "auc_pr", "best_f1", "f1", "roc_auc")) | measures
+    known = dict.fromkeys(("vus_pr", "auc_pr", "best_f1", "f1", "roc_auc")) | {"detectors": {}} | measures
     return Result(name, known, windows, np.where(alert, 5.0, 0.0), alert, 1.23456)
 
 
@@ -76,6 +76,22 @@ def test_the_threshold_that_nothing_reaches_is_the_published_one() -> None:
 def test_without_a_window_behind_the_probation_there_is_no_nab_score(windows) -> None:
     found = nab(result("a/1.csv", *windows, alerts=(900,)))
     assert set(found["nab"]["standard"].values()) == {None}
+
+
+@pytest.mark.parametrize("protocol", [Protocol.NAB, Protocol.EVALUATE])
+def test_detectors_have_means_over_the_series_they_were_there_for(protocol: Protocol) -> None:
+    one = {"fused": {"vus_pr": 0.2}, "forest": {"vus_pr": 0.1}}
+    two = {"fused": {"vus_pr": 0.6}}
+    found = summarise(
+        [result("a/1.csv", detectors=one), result("a/2.csv", detectors=two)], protocol, SETTINGS
+    )
+    assert found["detectors"] == {"fused": {"vus_pr": pytest.approx(0.4)}, "forest": {"vus_pr": 0.1}}
+    assert found["series"]["a/1.csv"]["detectors"] == one
+    assert "detectors" not in found["mean"]
+    heading, fused, forest = (line.split() for line in report(found).splitlines()[-3:])
+    assert heading == ["detector", "vus_pr", "auc_pr", "roc_auc", "best_f1", "series"]
+    assert fused == ["fused", "0.400", "-", "-", "-", "2"]
+    assert forest == ["forest", "0.100", "-", "-", "-", "1"]
 
 
 def test_a_split_run_has_means_by_detector() -> None:
