@@ -26,6 +26,8 @@ from anomaliz.preprocessing.robust import RobustNormalizer
 
 MIN_ROWS = 100
 """Normal rows that there must be to learn from."""
+AFTERMATH = {"single": 144, "several": 12}
+"""Rows after an anomaly in which errors say nothing of normal behaviour: the longest time scale."""
 SHORTEST_QUIET = 12
 """Rows that an alert keeps others away for, unless they are clearly worse, at least."""
 QUIETS_A_DAY = {"single": 2, "several": 12}
@@ -94,19 +96,24 @@ class SeriesScorer:
         threshold. Returns the scorer and its state after the last row. Raises DataError for fewer than 100
         normal rows, and for a feature without values.
         """
-        if int(normal.sum()) < MIN_ROWS:
-            raise DataError(f"the series profile needs {MIN_ROWS} normal rows, got {int(normal.sum())}")
+        present = np.logical_not(np.isnan(values).all(axis=1))
+        if int((normal & present).sum()) < MIN_ROWS:
+            raise DataError(
+                f"the series profile needs {MIN_ROWS} normal rows, got {int((normal & present).sum())}"
+            )
         scales = Scales.fit(values[normal])
         filled = _filled(values, scales.spreads.centre)
         rows = scales.rows(filled, period, normal)
         detectors = [
             detector.fit(rows[detector.scale]) for detector in series_detectors(values.shape[1], period)
         ]
-        present = np.logical_not(np.isnan(values).all(axis=1))
+        readings = _readings(detectors, scales, rows, len(filled), present)
+        for detector in detectors:
+            readings.errors[detector.name][: detector.rows_learnt] = np.nan
         profile, memory = SeriesProfile.calibrate(
-            _readings(detectors, scales, rows, len(filled), present),
+            readings,
             filled,
-            normal & present,
+            _calm(rows["robust"]) & present,
             labels,
             quiet=_quiet(values.shape[1], period),
             tail_quantile=tail_quantile,
@@ -161,6 +168,15 @@ class SeriesPart:
         if times is None or not len(times) or last is None or step is None:
             return False
         return bool(0.5 < (times[0] - last) / step < 1.5)
+
+
+def _calm(rows: Rows) -> Flags:
+    """Return the normal rows that no labelled anomaly comes shortly before, `(m,)`: windows still hold it.
+
+    Where that leaves too few, all normal ones.
+    """
+    calm = rows.normal_for(AFTERMATH[shape_of(rows.values.shape[1])])
+    return calm if int(calm.sum()) >= MIN_ROWS else rows.normal
 
 
 def _quiet(n_features: int, period: int) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from anomaliz.bundle.series import SeriesScorer, SeriesState
-from anomaliz.core.score import score_of
+from anomaliz.core.score import MAX_SURPRISE, score_of
 from anomaliz.core.types import Flags, Floats
 from anomaliz.detection.series_profile import SeriesJudgement, SeriesProfile
 
@@ -165,6 +165,15 @@ def test_a_spike_stands_out_and_raises_one_alert(n_features: int, fitted: Fitted
     assert judgement.contributions[200].argmax() == n_features - 1
     assert judgement.expected[200, -1] == pytest.approx(clean[200, -1], abs=1.5)
     assert values[200, -1] > judgement.expected_upper[200, -1]
+
+
+@any_shape
+def test_no_member_drowns_the_others(n_features: int, fitted: Fitted) -> None:
+    scorer, state = fitted(n_features)
+    values = following(300, n_features)
+    values[200:204, -1] = [1e4, -1e4, 1e4, -1e4]
+    judgement, _ = scorer.score(values, np.ones(300, bool), state)
+    assert judgement.detector_surprise.max() <= MAX_SURPRISE
 
 
 @any_shape

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anomaliz.core.types import Floats
-from anomaliz.detection.smoothing import joined_means, power_means
+from anomaliz.detection.smoothing import MOST_REMEMBERED, joined_means, power_means, remembered
 
 HALF_LIVES = (2.0, 5.0)
 readings = st.lists(st.floats(0, 10) | st.just(np.nan), max_size=30).map(np.array)
@@ -63,6 +63,23 @@ def test_one_great_surprise_outweighs_a_run_of_mild_ones() -> None:
     great, _ = power_means(np.array([0.0] * 4 + [6.0]), (3.0,), np.zeros(1))
     mild, _ = power_means(np.full(5, 2.0), (3.0,), np.zeros(1))
     assert great[-1, 0] > mild[-1, 0]
+
+
+@given(readings)
+def test_what_is_remembered_is_at_most_a_multiple_of_the_reading_itself(reading: Floats) -> None:
+    found, after = remembered(reading, 2.0, np.ones(1))
+    means, after_means = power_means(reading, (2.0,), np.ones(1))
+    expected = [min(mean, MOST_REMEMBERED * now) for mean, now in zip(means[:, 0], reading, strict=True)]
+    missing = np.isnan(reading)
+    np.testing.assert_array_equal(found[~missing, 0], np.array(expected)[~missing])
+    assert np.isnan(found[missing]).all()
+    np.testing.assert_array_equal(after, after_means)
+
+
+def test_the_first_normal_row_ends_an_anomaly() -> None:
+    found, _ = remembered(np.array([6.0, 6.0, 3.0, 6.0, 0.1]), 2.0, np.zeros(1))
+    assert found[2, 0] > 4
+    assert found[4, 0] == MOST_REMEMBERED * 0.1
 
 
 def test_the_input_memory_is_left_as_it_was() -> None:

@@ -110,11 +110,12 @@ def test_at_most_so_many_errors_are_kept_the_newest() -> None:
 
 
 def test_beyond_the_bound_old_errors_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(streaming, "KEPT", 150)
-    training, errors = errors_like(200, 1), 3 * errors_like(300, 1, seed=1)
+    """And the tails are fitted anew with a fiftieth of what is kept, not of all there ever was."""
+    monkeypatch.setattr(streaming, "KEPT", 1100)
+    training, errors = errors_like(1200, 1), 3 * errors_like(1500, 1, seed=1)
     surprise, history = ErrorHistory.of(training, QUANTILE).surprise(errors, QUANTILE)
-    np.testing.assert_allclose(surprise, obvious_surprise(training, errors, kept=150), rtol=1e-12)
-    np.testing.assert_array_equal(history.errors, errors[-150:])
+    np.testing.assert_allclose(surprise, obvious_surprise(training, errors, kept=1100), rtol=1e-12)
+    np.testing.assert_array_equal(history.errors, errors[-1100:])
 
 
 def test_a_column_gets_its_tail_with_its_fiftieth_error() -> None:

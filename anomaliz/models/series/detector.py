@@ -80,6 +80,11 @@ class SeriesDetector(ABC):
     def min_history(self) -> int:
         """Rows that must lie before a row for an error that means something."""
 
+    @property
+    def rows_learnt(self) -> int:
+        """Training rows, from the first on, whose errors calibrate nothing: they were learnt by heart."""
+        return 0
+
     def state(self) -> dict[str, Floats]:
         """Return everything that `fit` learnt as arrays."""
         learnt = {key: value for key, value in vars(self).items() if key.endswith("_")}

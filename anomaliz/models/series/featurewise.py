@@ -25,7 +25,8 @@ class FeaturewiseDetector(SeriesDetector):
         # Rows without enough before them would widen the scale; a series of only such rows has no others.
         settled = rows.normal.copy()
         settled[: min(self.min_history, len(rows) // 2)] = False
-        self.scale_ = np.array([scale_of(reading[settled]) for reading in readings])
+        learnt = settled if settled.any() else rows.normal
+        self.scale_ = np.array([scale_of(reading[learnt]) for reading in readings])
 
     def _read(self, rows: Rows, n: int) -> SeriesReading:
         readings, expected = self._feature_readings(rows)

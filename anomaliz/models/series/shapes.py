@@ -10,7 +10,9 @@ from anomaliz.models.series.rolling import trailing_windows
 from anomaliz.models.series.rows import Rows
 
 SHARE = 3
-"""A window is at most one in this many training rows long: of longer ones there would be too few."""
+"""A window is at most one in this many learnt rows long: of longer ones there would be too few."""
+LEARNT = 0.5
+"""Share of the training rows that shapes are learnt from, nearly by heart: so the others calibrate."""
 
 
 class ShapeDetector(SeriesDetector):
@@ -18,6 +20,7 @@ class ShapeDetector(SeriesDetector):
 
     lengths_: Floats
     """Of the windows, `(n_readings,)`."""
+    rows_learnt_: int
 
     def __init__(self, length: int = 48) -> None:
         self.length = length
@@ -30,12 +33,20 @@ class ShapeDetector(SeriesDetector):
     def min_history(self) -> int:
         return int(max(self.lengths_)) - 1
 
+    @property
+    def rows_learnt(self) -> int:
+        return self.rows_learnt_
+
     def _fit(self, rows: Rows) -> None:
+        self.rows_learnt_ = max(int(LEARNT * len(rows)), 1)
+        rows = Rows(rows.values[: self.rows_learnt_], rows.period, rows.normal[: self.rows_learnt_])
         longest = max(len(rows) // SHARE, 1)
         lengths = {min(self.length, longest), min(self.period_ or self.length, longest)}
         self.lengths_ = np.array(sorted(lengths))
         for i, (length, windows) in enumerate(zip(self.lengths_.tolist(), self._windows(rows), strict=True)):
-            self._learn(i, windows[length - 1 :][rows.normal_for(length)[length - 1 :]])
+            clean = rows.normal_for(length)[length - 1 :]
+            # Anomalies may leave no long window without one; then they are part of what is usual.
+            self._learn(i, windows[length - 1 :][clean if clean.any() else slice(None)])
 
     def _read(self, rows: Rows, n: int) -> SeriesReading:
         newest = [windows[len(rows) - n :] for windows in self._windows(rows)]

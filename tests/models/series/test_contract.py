@@ -166,6 +166,14 @@ def test_a_short_series_can_be_learnt_from(case: Case, n: int) -> None:
 
 
 @everyone
+@pytest.mark.parametrize("every", [4, 30])
+def test_a_series_of_which_no_long_window_is_normal_can_be_learnt_from(case: Case, every: int) -> None:
+    rows = case.rows(300)
+    detector = case.create().fit(Rows(rows.values, case.period, np.arange(300) % every > 0))
+    assert all(np.isfinite(values).all() for values in arrays_of(detector.read(rows, 100)))
+
+
+@everyone
 @pytest.mark.parametrize("level", [0.0, 3.7, -1000.0])
 def test_a_constant_series_gives_finite_readings(case: Case, level: float) -> None:
     constant = Rows(np.full((400, case.n_features), level), case.period)

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from anomaliz.core.types import Floats
+from anomaliz.core.types import Flags, Floats
 from anomaliz.models.series.rows import Rows, daily_reach
 
 series = arrays(
@@ -60,3 +60,14 @@ def test_one_strange_day_in_seven_leaves_the_median_alone() -> None:
 def test_as_many_rows_as_values() -> None:
     assert len(Rows(np.zeros((5, 2)), 0)) == 5
     assert Rows(np.empty((0, 2)), 3).daily_median.shape == (0, 2)
+
+
+@given(st.lists(st.booleans(), max_size=30).map(lambda flags: np.array(flags, bool)), st.integers(1, 40))
+def test_a_window_is_normal_when_all_of_its_rows_are(normal: Flags, length: int) -> None:
+    rows = Rows(np.zeros((len(normal), 1)), 0, normal)
+    expected = [bool(normal[max(row - length + 1, 0) : row + 1].all()) for row in range(len(normal))]
+    assert rows.normal_for(length).tolist() == expected
+
+
+def test_unless_told_otherwise_all_rows_are_normal() -> None:
+    assert Rows(np.zeros((3, 1)), 0).normal.tolist() == [True, True, True]
