@@ -1,7 +1,7 @@
 """Scores a series with the detectors that need history: fit, then row after row with a memory."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Self
 
@@ -17,6 +17,7 @@ from anomaliz.detection.series_profile import (
     SeriesReadings,
     shape_of,
 )
+from anomaliz.detection.thresholds import Decision
 from anomaliz.models.series.detector import Scale, SeriesDetector
 from anomaliz.models.series.registry import series_detectors
 from anomaliz.models.series.rows import Rows
@@ -85,15 +86,14 @@ class SeriesScorer:
         values: Floats,
         period: int,
         normal: Flags,
-        labels: Flags | None = None,
         *,
         tail_quantile: float,
         alert_budget: float,
     ) -> tuple[Self, SeriesState]:
         """Learn from `values (n, n_features)`, NaN = missing, with `period` rows a day (0 = unknown).
 
-        Only `normal (n,)` rows are learnt from; `labels (n,)`, where there are anomalies, choose the
-        threshold. Returns the scorer and its state after the last row. Raises DataError for fewer than 100
+        Only `normal (n,)` rows are learnt from, and the alert budget chooses the threshold.
+        Returns the scorer and its state after the last row. Raises DataError for fewer than 100
         normal rows, and for a feature without values.
         """
         present = np.logical_not(np.isnan(values).all(axis=1))
@@ -114,13 +114,16 @@ class SeriesScorer:
             readings,
             filled,
             _calm(rows["robust"]) & present,
-            labels,
             quiet=_quiet(values.shape[1], period),
             tail_quantile=tail_quantile,
             alert_budget=alert_budget,
         )
         scorer = cls(detectors, scales, period, profile)
         return scorer, SeriesState(filled[-scorer.reach :], len(filled), memory)
+
+    def with_decision(self, decision: Decision) -> Self:
+        """Return the scorer with another threshold."""
+        return replace(self, profile=replace(self.profile, decision=decision))
 
     @cached_property
     def reach(self) -> int:

@@ -14,7 +14,7 @@ from anomaliz.detection.attribution import contributions
 from anomaliz.detection.profile import Expectation
 from anomaliz.detection.smoothing import joined_means, power_means, remembered
 from anomaliz.detection.streaming import ErrorHistory
-from anomaliz.detection.thresholds import Decision, decide_runs
+from anomaliz.detection.thresholds import Decision, from_run_budget
 
 SERIES_PROFILE = "series"
 """The profile of the detectors that need history."""
@@ -101,7 +101,6 @@ class SeriesProfile:
         training: SeriesReadings,
         observed: Floats,
         normal: Flags,
-        labels: Flags | None,
         *,
         quiet: int,
         tail_quantile: float,
@@ -109,8 +108,7 @@ class SeriesProfile:
     ) -> tuple[Self, SeriesMemory]:
         """Fit on the readings of the training series; return the profile and its memory at the series' end.
 
-        Of `observed (n, n_features)` only the `normal (n,)` rows say what is normal; where `labels (n,)` know
-        anomalies they choose the threshold, otherwise the alert budget does.
+        Of `observed (n, n_features)` only the `normal (n,)` rows say what is normal.
         """
         shape = shape_of(observed.shape[1])
         members = {name: errors.shape[1] for name, errors in training.errors.items()}
@@ -132,7 +130,7 @@ class SeriesProfile:
         news, alert = alert_scores(fused, quiet, AlertState.none())
         surprise = smoothed.read(short)[:, 0]
         judged = ~np.isnan(surprise)
-        decision = decide_runs(surprise[judged], None if labels is None else labels[judged], alert_budget)
+        decision = from_run_budget(surprise[judged], alert_budget)
         allowed = int(normal.sum() / (ALERT_RARITY * alert_budget))
         alert_threshold = max(draft.alert_threshold, _reached_at_most(allowed, news[normal]))
         profile = replace(draft, decision=decision, alert_threshold=alert_threshold)

@@ -10,9 +10,15 @@ from anomaliz.bundle.series import SeriesScorer, SeriesState
 from anomaliz.config.settings import Settings
 from anomaliz.core.errors import DataError
 from anomaliz.core.stamps import rows_a_day
-from anomaliz.data.dataset import DataWarning
+from anomaliz.core.types import Flags
+from anomaliz.data.dataset import Dataset, DataWarning
+from anomaliz.detection.series_profile import SeriesJudgement
+from anomaliz.detection.thresholds import Decision, decide_runs
 from anomaliz.training.evaluation import metrics_of
 from anomaliz.training.preparation import Prepared
+
+LEAST_F1 = 0.5
+"""On validation: below, labels and score have too little in common to choose by, and the alert budget does."""
 
 
 @dataclass(frozen=True)
@@ -29,26 +35,48 @@ class SeriesRun:
 def fit_series_profile(prepared: Prepared, settings: Settings) -> SeriesRun | None:
     """Fit the series detectors on everything before the test part.
 
-    Labelled rows there calibrate nothing, and choose the threshold. Returns None, with a warning, for a
-    series that is too short.
+    Labelled rows there calibrate nothing; those of validation choose the threshold, if they can. Returns
+    None, with a warning, for a series that is too short.
     """
-    dataset, known, test = prepared.dataset, slice(0, prepared.split.validation.stop), prepared.split.test
+    dataset, split = prepared.dataset, prepared.split
     labels = np.zeros(len(dataset), np.bool_) if dataset.labels is None else dataset.labels
     try:
-        scorer, state = SeriesScorer.fit(
-            dataset.values[known],
-            0 if dataset.times is None else rows_a_day(dataset.step),
-            np.logical_not(labels[known]),
-            labels[known],
-            tail_quantile=settings.detection.calibration.tail_quantile,
-            alert_budget=settings.detection.threshold.alert_budget,
-        )
+        scorer, state = _fit(dataset, slice(0, split.validation.stop), labels, settings)
+        if labels[split.validation].any():
+            # By its own tails validation would look stranger than what comes after it, so others judge it.
+            draft, before = _fit(dataset, split.train, labels, settings)
+            judged = _judge(draft, dataset, split.validation, before)
+            decision = _decision(judged, labels[split.validation], settings)
+            if (decision.validation_f1 or 0) >= LEAST_F1:
+                scorer = scorer.with_decision(decision)
     except DataError as error:
         warnings.warn(f"{error}: the bundle gets no series profile", DataWarning, stacklevel=2)
         return None
-    present = np.logical_not(np.isnan(dataset.values[test]).all(axis=1))
-    judged, _ = scorer.score(dataset.values[test], present, state)
+    test = split.test
+    judged = _judge(scorer, dataset, test, state)
     there = np.isfinite(judged.surprise)
     test_labels = None if dataset.labels is None else labels[test][there]
     threshold = scorer.profile.decision.threshold
     return SeriesRun(scorer, state, metrics_of(judged.surprise[there], test_labels, threshold))
+
+
+def _fit(
+    dataset: Dataset, rows: slice, labels: Flags, settings: Settings
+) -> tuple[SeriesScorer, SeriesState]:
+    return SeriesScorer.fit(
+        dataset.values[rows],
+        0 if dataset.times is None else rows_a_day(dataset.step),
+        np.logical_not(labels[rows]),
+        tail_quantile=settings.detection.calibration.tail_quantile,
+        alert_budget=settings.detection.threshold.alert_budget,
+    )
+
+
+def _decision(judged: SeriesJudgement, labels: Flags, settings: Settings) -> Decision:
+    there = np.isfinite(judged.surprise)
+    return decide_runs(judged.surprise[there], labels[there], settings.detection.threshold.alert_budget)
+
+
+def _judge(scorer: SeriesScorer, dataset: Dataset, rows: slice, state: SeriesState) -> SeriesJudgement:
+    values = dataset.values[rows]
+    return scorer.score(values, np.logical_not(np.isnan(values).all(axis=1)), state)[0]
