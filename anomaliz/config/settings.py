@@ -98,12 +98,25 @@ class LstmForecasterModel(Section):
     units: Count = Field(description="Units of the forecaster's LSTM layer.")
 
 
+class NearestNeighboursModel(Section):
+    n_reference: Count = Field(description="Training rows, sampled, that a row's distance is measured to.")
+    k: Count = Field(description="Which nearest of these rows the distance is measured to.")
+
+
+class RidgeForecasterModel(Section):
+    penalty: Annotated[float, Field(gt=0)] = Field(
+        description="Ridge penalty, which shrinks the linear forecaster's coefficients."
+    )
+
+
 class Models(Section):
     """Each detector's size."""
 
     isolation_forest: IsolationForestModel
     lstm_autoencoder: LstmAutoencoderModel
     lstm_forecaster: LstmForecasterModel
+    nearest_neighbours: NearestNeighboursModel
+    ridge_forecaster: RidgeForecasterModel
 
 
 class Training(Section):
@@ -127,7 +140,7 @@ class Training(Section):
 
 class Fusion(Section):
     weight_lstm: Annotated[float, Field(ge=0, le=1)] = Field(
-        description="Share of the LSTM detectors in the fused surprise; the isolation forest has the rest."
+        description="Share of the LSTM detectors in the fused surprise; the other detectors share the rest."
     )
 
 
@@ -147,8 +160,8 @@ class Detection(Section):
     """How errors become surprise, score and verdict."""
 
     members: Names = Field(
-        description="Detectors that are trained and fused, of `isolation_forest`, `lstm_autoencoder` and "
-        "`lstm_forecaster`."
+        description="Detectors that are trained and fused, of `isolation_forest`, `lstm_autoencoder`, "
+        "`lstm_forecaster`, `nearest_neighbours` and `ridge_forecaster`."
     )
     fusion: Fusion
     calibration: Calibration

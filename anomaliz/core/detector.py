@@ -31,6 +31,8 @@ class WindowDetector(ABC):
     """Whether `feature_errors` says which feature the error came from."""
     predicts: ClassVar[bool] = False
     """Whether `expected` forecasts the last row."""
+    seeded: ClassVar[bool] = True
+    """Whether the constructor takes a `seed`: whether fitting involves chance."""
 
     shape_: tuple[int, int]
     """(window_size, n_features) seen by `fit`."""

@@ -8,9 +8,12 @@ from anomaliz.core.errors import ConfigError
 from anomaliz.models.isolation_forest import IsolationForest
 from anomaliz.models.lstm_autoencoder import LstmAutoencoder
 from anomaliz.models.lstm_forecaster import LstmForecaster
+from anomaliz.models.nearest_neighbours import NearestNeighbours
+from anomaliz.models.ridge_forecaster import RidgeForecaster
 
 WINDOW_DETECTORS: Mapping[str, type[WindowDetector]] = {
-    detector.name: detector for detector in (IsolationForest, LstmAutoencoder, LstmForecaster)
+    detector.name: detector
+    for detector in (IsolationForest, LstmAutoencoder, LstmForecaster, NearestNeighbours, RidgeForecaster)
 }
 
 

@@ -18,7 +18,7 @@ from anomaliz.training.evaluation import metrics_of
 from anomaliz.training.preparation import Prepared
 
 LEAST_F1 = 0.5
-"""On validation: below, labels and score have too little in common to choose by, and the alert budget does."""
+"""On validation: below, labels and score have too little in common to choose by; then the budget does."""
 
 
 @dataclass(frozen=True)

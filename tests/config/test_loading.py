@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from anomaliz.config import effective, load_settings
 from anomaliz.config.keys import KEYS
 from anomaliz.core.errors import ConfigError
+from anomaliz.models.registry import WINDOW_DETECTORS
 
 POINTS = "ANOMALIZ__DATA__N_POINTS"
 
@@ -31,7 +32,7 @@ def test_the_defaults_are_settings() -> None:
     settings = load_settings(environ={}, env_file=None)
     assert settings.artifact_dir == Path("artifacts/dev")
     assert settings.data.window_size == 10
-    assert settings.detection.members == ("isolation_forest", "lstm_autoencoder", "lstm_forecaster")
+    assert settings.detection.members == tuple(WINDOW_DETECTORS)
     assert settings.agent.openai_api_key is None
 
 
