@@ -7,7 +7,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: install run train train-sweep serve serve-with-agent dashboard test test-fast lint bench \
+.PHONY: install run train train-sweep serve serve-with-agent dashboard eval-nab test test-fast lint bench ablations \
 	docker-up docker-up-llm docker-down help
 
 install: $(INSTALLED) ## make .venv with the dev extra
@@ -30,6 +30,9 @@ serve-with-agent: $(INSTALLED) ## serve with the explanation agent (openai unles
 dashboard: $(INSTALLED) ## draw the training results of BUNDLE into REPORTS
 	$(BIN)/python -m anomaliz.visualization.dashboard --bundle $(BUNDLE) --out $(REPORTS)
 
+eval-nab: $(BUNDLE)/manifest.json ## evaluate on NAB with the settings of BUNDLE; ARGS are further options
+	$(BIN)/python -m anomaliz.data.nab --bundle $(BUNDLE) $(ARGS)
+
 # Two cores are shared by the tests' own processes: one thread each is the fastest.
 test test-fast: export OMP_NUM_THREADS = 1
 test test-fast: export TF_NUM_INTRAOP_THREADS = 1
@@ -49,6 +52,9 @@ lint: $(INSTALLED) ## check style, types and import layers
 
 bench: $(INSTALLED) ## measure latency, throughput, start-up, memory and training time
 	$(BIN)/python -m benchmarks
+
+ablations: $(INSTALLED)
+	$(BIN)/python -m benchmarks.ablations $(ARGS)
 
 docker-up: ## start api, MLflow and, once, training in containers; wait until ready
 	docker compose up --build --detach --wait

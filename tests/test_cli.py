@@ -11,7 +11,7 @@ import pytest
 from anomaliz import __version__
 from anomaliz.bundle.bundle import Bundle
 
-COMMANDS = ("train", "serve", "analyze", "detect", "bundle", "config", "version")
+COMMANDS = ("train", "serve", "analyze", "detect", "evaluate", "backtest", "bundle", "config", "version")
 
 
 def run(*arguments: object, stdin: str = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -75,7 +75,8 @@ def test_detect_writes_scores_and_a_plot(bundle_dir: Path, series: Path, tmp_pat
     assert done.returncode == 3
     assert "60 points, 51 scored" in done.stdout
     header, *lines = out.read_text().splitlines()
-    assert header.startswith("timestamp,status,score,threshold,anomaly,isolation_forest_surprise")
+    readings = "score,threshold,anomaly,rank_score,alert_score,alert"
+    assert header.startswith(f"timestamp,status,{readings},isolation_forest_surprise")
     assert len(lines) == 60
     assert lines[0].startswith("2024-01-01T00:00:00Z,warming_up,,")
     assert lines[40].split(",")[4] == "1"
@@ -99,7 +100,7 @@ def test_bundle_show_verify_and_diff(bundle_dir: Path) -> None:
     shown = run("bundle", "show", bundle_dir).stdout
     assert "cpu, memory, latency" in shown
     assert json.loads(run("bundle", "show", bundle_dir, "--json").stdout)["window_size"] == 10
-    assert "is whole: 12 files match" in run("bundle", "verify", bundle_dir).stdout
+    assert "is whole: 17 files match" in run("bundle", "verify", bundle_dir).stdout
     assert run("bundle", "diff", bundle_dir, bundle_dir).stdout.strip() == "no difference"
 
 

@@ -58,7 +58,5 @@ def test_single_metrics(nab: dict[str, Scored]) -> None:
 
 
 def test_several_metrics(shared: Path) -> None:
-    results = {
-        name: scored(read_labelled(shared / "asd" / name)) for name in EXPECTED["asd_series"]
-    }
+    results = {name: scored(read_labelled(shared / "asd" / name)) for name in EXPECTED["asd_series"]}
     require(measured(results, Protocol.EVALUATE), EXPECTED["asd"])

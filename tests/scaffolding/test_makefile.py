@@ -18,6 +18,7 @@ COMMANDS = {
     "serve": "ANOMALIZ_ARTIFACT_DIR=artifacts/dev .venv/bin/anomaliz serve",
     "serve-with-agent": "ANOMALIZ__AGENT__BACKEND=${ANOMALIZ__AGENT__BACKEND:-openai}",
     "dashboard": "anomaliz.visualization.dashboard --bundle artifacts/dev --out reports",
+    "eval-nab": ".venv/bin/python -m anomaliz.data.nab --bundle artifacts/dev",
     "test": ".venv/bin/pytest",
     "test-fast": '.venv/bin/pytest -m "not slow"',
     "lint": ".venv/bin/ruff format --check .",
