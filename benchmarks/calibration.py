@@ -124,14 +124,7 @@ def main(
     json_file: Annotated[Path | None, typer.Option("--json", help="JSON file for every number.")] = None,
 ) -> None:
     """Print claimed and observed rates of false alarms on clean synthetic and on real series."""
-    data = {
-        f"clean, {k} features, {n} training rows": clean_series(k, n) for n in (FEW, MANY) for k in (1, 3)
-    }
-    data |= {
-        "servers, unlabelled rows": server_series(shared),
-        "NAB, rows outside windows": nab_series(shared),
-    }
-    found = {name: by_series(count, series, jobs) for name, series in data.items()}
+    found = {name: by_series(count, series, jobs) for name, series in _data(shared).items()}
     rates = {name: observed(counts) for name, counts in found.items()}
     print(false_alarms_table(found), rates_table(rates), sep="\n\n")
     if figures:

@@ -22,6 +22,9 @@ SCORE_HALF_LIFE = 2.0
 """Rows: as long as it takes a point's surprise to count half in the score of a later one."""
 RANK_HALF_LIVES = {"single": (5.0, 50.0), "several": (3.0,)}
 """Rows: one noisy metric ranks better with a long memory beside the short one, several do without."""
+LEARNS = {"single": 2**62, "several": 5000}
+"""Rows from which the tails learn. Errors of many kinds of one metric take a long history to be told apart;
+the residuals of several are known sooner, and tails that went on would learn the incidents."""
 ALERT_SURPRISE = {"single": 1.1, "several": 2.0}
 """Fused surprise from which on an alert is raised. Members of one metric are of different kinds and seldom
 agree by chance; those of several metrics are akin, so their mean is nearly the surprise of one."""
@@ -86,6 +89,8 @@ class SeriesProfile:
     members: Mapping[str, int]
     """Detector name -> number of its readings."""
     tail_quantile: float
+    learns: int
+    """Rows, those of training included, after which the tails stay as they are."""
     rank_half_lives: tuple[float, ...]
     quiet: int
     """Rows after an alert in which only a clearly stronger one is raised."""
@@ -116,6 +121,7 @@ class SeriesProfile:
         draft = cls(
             members=members,
             tail_quantile=tail_quantile,
+            learns=LEARNS[shape],
             rank_half_lives=RANK_HALF_LIVES[shape],
             quiet=quiet,
             decision=Decision(1.0, "alert_budget", alert_budget, extrapolated=False),
@@ -142,10 +148,10 @@ class SeriesProfile:
 
     def judge(self, readings: SeriesReadings, memory: SeriesMemory) -> tuple[SeriesJudgement, SeriesMemory]:
         """Calibrate, fuse and attribute the readings of the next `n` rows; return the memory after them."""
-        surprises, errors = memory.errors.surprise(self._side_by_side(readings), self.tail_quantile)
+        surprises, errors = self._calibrated(self._side_by_side(readings), memory.errors)
         detector_surprise, fused = self._fuse(surprises)
         short, score_power = remembered(fused, SCORE_HALF_LIFE, memory.score_power)
-        surprise, smoothed = memory.smoothed.surprise(short, self.tail_quantile)
+        surprise, smoothed = self._calibrated(short, memory.smoothed)
         rank, rank_power = power_means(fused, self.rank_half_lives, memory.rank_power)
         alert_score, alert = alert_scores(fused, self.quiet, memory.alert)
         unjudged = np.isnan(surprise[:, 0])
@@ -157,6 +163,12 @@ class SeriesProfile:
             alert_score=np.where(unjudged, np.nan, alert_score),
         )
         return judgement, SeriesMemory(errors, smoothed, score_power, rank_power, alert)
+
+    def _calibrated(self, errors: Floats, history: ErrorHistory) -> tuple[Floats, ErrorHistory]:
+        """Return the surprise of the next rows' errors, and the history while it still learns."""
+        learning = max(self.learns - history.seen, 0)
+        learnt, history = history.surprise(errors[:learning], self.tail_quantile)
+        return np.concatenate([learnt, history.read(errors[learning:])]), history
 
     def _side_by_side(self, readings: SeriesReadings) -> Floats:
         return np.concatenate([readings.errors[name] for name in self.members], axis=1)
@@ -187,6 +199,7 @@ class SeriesProfile:
             "members": dict(self.members),
             "fusion": {"method": "mean of surprises", "rank_half_lives": list(self.rank_half_lives)},
             "tail_quantile": self.tail_quantile,
+            "learns": self.learns,
             "quiet": self.quiet,
             "decision": self.decision.to_json(),
             "alert_threshold": self.alert_threshold,
@@ -198,6 +211,7 @@ class SeriesProfile:
         return cls(
             members=state["members"],
             tail_quantile=state["tail_quantile"],
+            learns=state["learns"],
             rank_half_lives=tuple(state["fusion"]["rank_half_lives"]),
             quiet=state["quiet"],
             decision=Decision.from_json(state["decision"]),
