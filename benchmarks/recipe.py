@@ -15,7 +15,17 @@ from anomaliz.detection.thresholds import from_run_budget
 from anomaliz.evaluation.labelled import FUSED, Labelled, Scored
 from anomaliz.evaluation.measures import of_all_rows, of_test_rows
 from benchmarks.readings import Readings, Transform, read
-from benchmarks.variants import DETECTION, Calibration, Fusion, alerts, growing_tail, mean, rare, smoothed
+from benchmarks.variants import (
+    DETECTION,
+    SHIPPED_CALIBRATION,
+    Calibration,
+    Fusion,
+    alerts,
+    growing_tail,
+    mean,
+    rare,
+    smoothed,
+)
 
 MEAN = "mean of members"
 """The fused surprise before it gets its memory and a tail of its own, which make it the score's."""
@@ -44,13 +54,13 @@ class Recipe:
     without: str = ""
     added: str = ""
     transform: Transform | None = None
-    calibration: Calibration = growing_tail
+    calibration: Calibration | None = None
+    """None is the shipped one of the series' shape, as below."""
     fusion: Fusion = mean
     score_half_life: float = SCORE_HALF_LIFE
     most_remembered: float = MOST_REMEMBERED
     power: float = POWER
     rank_half_lives: tuple[float, ...] | None = None
-    """None is the shipped ones of the series' shape."""
     alert_budget: float = BUDGET
     alert: AlertRule = field(default=AlertRule())
 
@@ -103,7 +113,7 @@ class Kitchen:
         fused = recipe.fusion(np.stack(list(members.values()), axis=1))
         memory = smoothed(fused, (recipe.score_half_life,), recipe.power)
         short = np.minimum(memory, recipe.most_remembered * fused)
-        surprise = recipe.calibration(short[:, np.newaxis], readings.n_train)[:, 0]
+        surprise = _calibration(recipe, readings)(short[:, np.newaxis], readings.n_train)[:, 0]
         normal = surprise[: readings.n_train]
         shipped = RANK_HALF_LIVES[readings.shape]
         half_lives = shipped if recipe.rank_half_lives is None else recipe.rank_half_lives
@@ -136,13 +146,18 @@ class Kitchen:
     def members(self, recipe: Recipe) -> dict[str, Floats]:
         """Return the surprise of each member of `recipe`, the mean of its readings', `(n,)` each."""
         readings = self.readings(recipe.transform)
-        known = self._surprise.setdefault((recipe.transform, recipe.calibration), {})
+        calibration = _calibration(recipe, readings)
+        known = self._surprise.setdefault((recipe.transform, calibration), {})
         chosen = recipe.chosen(readings.members)
         for name in chosen:
             if name not in known:
-                surprise = recipe.calibration(readings.errors[name], readings.n_train)
+                surprise = calibration(readings.errors[name], readings.n_train)
                 known[name] = mean(np.minimum(surprise, MAX_SURPRISE))
         return {name: known[name] for name in chosen}
+
+
+def _calibration(recipe: Recipe, readings: Readings) -> Calibration:
+    return recipe.calibration or SHIPPED_CALIBRATION[readings.shape]
 
 
 def _alerts(rule: AlertRule, fused: Floats, readings: Readings) -> Floats:

@@ -1,6 +1,6 @@
 """Other ways from reading errors to verdicts, for ablations: what is shipped is every function's default."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -8,14 +8,17 @@ from anomaliz.config.loading import load_settings
 from anomaliz.core.types import Floats
 from anomaliz.detection.alerting import FLOOR, STEP_UP, AlertState, alert_scores
 from anomaliz.detection.calibration import MIN_ERRORS, Tail
+from anomaliz.detection.series_profile import LEARNS
 from anomaliz.detection.smoothing import POWER, joined_means, power_means
 from anomaliz.detection.streaming import GROWTH, KEPT, LEAST_GROWTH, ErrorHistory
 
 DETECTION = load_settings(environ={}, env_file=None).detection
 """Default settings."""
 TAIL_QUANTILE = DETECTION.calibration.tail_quantile
-FEW, ENOUGH = 3000, 5000
-"""Errors that a calibration keeps which forgets, and those after which one no longer grows."""
+FEW = 3000
+"""Errors that a calibration keeps which forgets."""
+ENOUGH = LEARNS["several"]
+"""Rows after which a calibration no longer grows."""
 
 Calibration = Callable[[Floats, int], Floats]
 """From errors `(n, k)`, the first `n_train` of them normal, to surprise `(n, k)`; NaN stays NaN."""
@@ -26,7 +29,7 @@ Measure = Callable[[Floats], Floats]
 
 
 def growing_tail(errors: Floats, n_train: int) -> Floats:
-    """The shipped calibration: a Pareto tail on all of the past."""
+    """A Pareto tail on all of the past, as ships for a single metric."""
     history = ErrorHistory.of(errors[:n_train], TAIL_QUANTILE)
     behind, _ = history.surprise(errors[n_train:], TAIL_QUANTILE)
     return np.concatenate([history.read(errors[:n_train]), behind])
@@ -38,7 +41,7 @@ def frozen_tail(errors: Floats, n_train: int) -> Floats:
 
 
 def settling_tail(errors: Floats, n_train: int) -> Floats:
-    """The shipped calibration until it has seen 5,000 rows, and no more."""
+    """The same until it has seen ENOUGH rows, and no more, as ships for several metrics."""
     behind, settled = errors[n_train : max(n_train, ENOUGH)], errors[max(n_train, ENOUGH) :]
     history = ErrorHistory.of(errors[:n_train], TAIL_QUANTILE)
     surprise, grown = history.surprise(behind, TAIL_QUANTILE)
@@ -65,6 +68,10 @@ def min_max(errors: Floats, n_train: int) -> Floats:
     share = (errors - least) / np.where(most > least, most - least, 1)
     surprise: Floats = np.clip(share, 0, 1) * np.log10(n_train + 1)
     return surprise
+
+
+SHIPPED_CALIBRATION: Mapping[str, Calibration] = {"single": growing_tail, "several": settling_tail}
+"""By shape of data."""
 
 
 def mean(surprise: Floats) -> Floats:
