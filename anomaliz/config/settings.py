@@ -140,7 +140,8 @@ class Training(Section):
 
 class Fusion(Section):
     weight_lstm: Annotated[float, Field(ge=0, le=1)] = Field(
-        description="Share of the LSTM detectors in the fused surprise; the other detectors share the rest."
+        description="Share of the LSTM detectors in the fused surprise of the `window` profile; the other "
+        "detectors share the rest."
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from anomaliz.core.score import MAX_SURPRISE
+from anomaliz.core.score import MAX_MEMBER_SURPRISE
 from anomaliz.core.types import Floats
 
 LSTM_PREFIX = "lstm_"
@@ -27,5 +27,5 @@ def fuse(surprise: Floats, weights: Floats) -> Floats:
 
     A mean of surprises is not a surprise: it needs a tail of its own before it is one.
     """
-    fused: Floats = np.minimum(surprise, MAX_SURPRISE) @ weights
+    fused: Floats = np.minimum(surprise, MAX_MEMBER_SURPRISE) @ weights
     return fused
