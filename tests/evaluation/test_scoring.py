@@ -126,6 +126,22 @@ def test_there_is_one_finite_reading_for_each_row(series: Labelled, scored: Scor
     assert scored.score.max() <= 1
 
 
+@pytest.mark.parametrize("n_features", [1, 3])
+def test_a_series_that_never_changes_is_never_strange(n_features: int) -> None:
+    n = 2000
+    still = Labelled(
+        name="still",
+        values=np.full((n, n_features), 0.3),
+        times=None,
+        labels=np.zeros(n, np.bool_),
+        features=tuple("abc"[:n_features]),
+        n_train=300,
+    )
+    scored = score_labelled(still, SETTINGS, with_window=False)
+    assert not scored.alert.any()
+    assert (scored.score < scored.threshold).all()
+
+
 def test_training_rows_have_no_reading(series: Labelled, scored: Scored) -> None:
     for reading in READINGS:
         assert not getattr(scored, reading)[: series.n_train].any()

@@ -42,12 +42,16 @@ class DistributionShift(FeaturewiseDetector):
         end = np.arange(1, len(rows) + 1)
         middle = np.maximum(end - self.short, 0)
         begin = np.maximum(middle - self.long, 0)
-        now = _shares(counts[end] - counts[middle])
-        before = _shares(counts[middle] - counts[begin])
+        now = self._shares(counts[end] - counts[middle])
+        before = self._shares(counts[middle] - counts[begin])
         return [np.sum(now * np.log(now / before), axis=-1)], None
 
+    def _shares(self, counts: Floats) -> Floats:
+        """Return each bin's share of `counts (..., BINS)`, as if a short stretch had them.
 
-def _shares(counts: Floats) -> Floats:
-    counts = counts + PRIOR
-    shares: Floats = counts / counts.sum(axis=-1, keepdims=True)
-    return shares
+        A long stretch with all its rows would come nearer to 0 and 1 than a short one can, and a series that
+        never changes would be the stranger the longer it lasts.
+        """
+        n = np.maximum(counts.sum(axis=-1, keepdims=True), 1)
+        shares: Floats = (self.short * counts / n + PRIOR) / (self.short + BINS * PRIOR)
+        return shares
