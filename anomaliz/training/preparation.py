@@ -106,16 +106,20 @@ def _regular(dataset: Dataset, window_size: int) -> Dataset:
 
 def _warn_of_constants(prepared: Prepared) -> None:
     rows = prepared.filled[prepared.split.train]
+    constant = []
     for feature, values in zip(prepared.dataset.features, rows.T, strict=True):
         present = values[~np.isnan(values)]
         if not len(present):
             raise DataError(f"column {feature!r} has no values to train on: drop it", field=feature)
         if (present == present[0]).all():
-            warnings.warn(
-                f"column {feature!r} is constant where the detectors train: they learn nothing from it",
-                DataWarning,
-                stacklevel=3,
-            )
+            constant.append(repr(feature))
+    if constant:
+        columns = f"column {constant[0]} is" if len(constant) == 1 else f"columns {', '.join(constant)} are"
+        warnings.warn(
+            f"{columns} constant where the detectors train: nothing is learnt from that",
+            DataWarning,
+            stacklevel=3,
+        )
 
 
 def _require(part: Part, least: int, name: str, prepared: Prepared) -> None:

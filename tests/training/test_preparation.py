@@ -73,6 +73,14 @@ def test_a_column_that_is_constant_in_training_is_kept_with_a_warning() -> None:
         prepare(series, 10)
 
 
+def test_constant_columns_share_one_warning() -> None:
+    series = dataset()
+    series.values[:600] = 7
+    with pytest.warns(DataWarning, match="columns 'a', 'b' are constant") as said:
+        prepare(series, 10)
+    assert len(said) == 1
+
+
 def test_a_column_without_values_in_training_is_refused() -> None:
     series = dataset()
     series.values[:600, 1] = np.nan
