@@ -61,4 +61,10 @@ class RobustNormalizer:
 
     @classmethod
     def from_json(cls, state: Mapping[str, Any]) -> Self:
-        return cls(np.array(state["centre"], np.float64), np.array(state["spread"], np.float64))
+        """Read what `to_json` wrote; raises KeyError, TypeError or ValueError for anything else."""
+        centre, spread = (np.array(state[key], np.float64) for key in ("centre", "spread"))
+        if centre.ndim != 1 or centre.shape != spread.shape:
+            raise ValueError("every feature has one centre and one spread")
+        if not (np.isfinite(centre) & np.isfinite(spread) & (spread > 0)).all():
+            raise ValueError("centres and spreads are finite, and spreads above 0")
+        return cls(centre, spread)

@@ -97,8 +97,9 @@ def _departure(series: Labelled) -> Floats:
 
 def _heading(scored: Scored, shown: int) -> str:
     series = scored.series
-    parts = [_count(len(_windows(series)), "labelled anomaly", "labelled anomalies")]
-    parts.append(_count(int(scored.alert.sum()), "alert", "alerts"))
+    parts = [_count(int(scored.alert.sum()), "alert", "alerts")]
+    if n_windows := len(_windows(series)):
+        parts.insert(0, _count(n_windows, "labelled anomaly", "labelled anomalies"))
     if shown < len(series.features):
         parts.append(f"{shown} of {len(series.features)} features")
     return f"{series.name}: {', '.join(parts)}"

@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -80,3 +81,21 @@ def test_json_keeps_every_bit(rng: np.random.Generator) -> None:
     read = RobustNormalizer.from_json(json.loads(json.dumps(normalizer.to_json())))
     np.testing.assert_array_equal(read.centre, normalizer.centre)
     np.testing.assert_array_equal(read.spread, normalizer.spread)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        {"centre": [1]},
+        {"centre": [1], "spread": ["wide"]},
+        {"centre": [1], "spread": [None]},
+        {"centre": [1], "spread": [0]},
+        {"centre": [1], "spread": [1, 2]},
+        {"centre": 1, "spread": 1},
+        {"centre": [float("inf")], "spread": [1]},
+    ],
+)
+def test_other_json_is_refused(content: Any) -> None:
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        RobustNormalizer.from_json(content)

@@ -95,7 +95,7 @@ def test_a_series_without_labels_or_alerts_is_drawn(scored: Scored, tmp_path: Pa
     series = replace(scored.series, labels=np.zeros(500, bool), windows=(), n_train=0)
     quiet = replace(scored, series=series, alert=np.zeros(500, bool), rank_score=np.zeros(500))
     figure = scored_benchmark(quiet)
-    assert figure.axes[0].get_title() == "group/file.csv: 0 labelled anomalies, 0 alerts"
+    assert figure.axes[0].get_title() == "group/file.csv: 0 alerts"
     assert labels_of(figure) == ["threshold 0.35"]
     assert plot_scored(quiet, tmp_path / "quiet.png").read_bytes().startswith(PNG)
 
