@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaliz.core.score import MAX_MEMBER_SURPRISE, score_of
+from anomaliz.core.score import score_of
 from anomaliz.core.types import Flags, Floats, Stamps
 
 Severity = Literal["low", "medium", "critical"]
@@ -120,7 +120,7 @@ class Verdicts:
     def leading_detector(self, i: int) -> str:
         """Return the detector that contributed most to point `i`'s fused surprise."""
         surprise = np.nan_to_num(self.detector_surprise[i], nan=-1.0)
-        share = np.minimum(surprise, MAX_MEMBER_SURPRISE) * self.detector_weight
+        share = np.minimum(surprise, CRITICAL_SURPRISE) * self.detector_weight
         # Several at the cap contributed alike: the strangest of them leads.
         leader = int(np.lexsort((surprise, share))[-1])
         return self.detectors[leader]

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from anomaliz.core.score import MAX_MEMBER_SURPRISE
 from anomaliz.core.types import Floats
+from anomaliz.core.verdict import CRITICAL_SURPRISE
 
 LSTM_PREFIX = "lstm_"
 
@@ -25,7 +25,8 @@ def window_weights(members: Sequence[str], weight_lstm: float) -> Floats:
 def fuse(surprise: Floats, weights: Floats) -> Floats:
     """Return the weighted mean of members' surprises `(n, n_members)`, capped so that none drowns the rest.
 
-    A mean of surprises is not a surprise: it needs a tail of its own before it is one.
+    The cap is what is critical: calibration has seen a few thousand windows, and what is rarer than that is
+    extrapolated. A mean of surprises is not a surprise: it needs a tail of its own before it is one.
     """
-    fused: Floats = np.minimum(surprise, MAX_MEMBER_SURPRISE) @ weights
+    fused: Floats = np.minimum(surprise, CRITICAL_SURPRISE) @ weights
     return fused

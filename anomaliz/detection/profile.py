@@ -7,8 +7,9 @@ from typing import Any, Self
 
 import numpy as np
 
-from anomaliz.core.score import MAX_MEMBER_SURPRISE, MAX_SURPRISE
+from anomaliz.core.score import MAX_SURPRISE
 from anomaliz.core.types import Flags, Floats
+from anomaliz.core.verdict import CRITICAL_SURPRISE
 from anomaliz.detection.attribution import contributions, residual_scale
 from anomaliz.detection.calibration import Tail, Tails
 from anomaliz.detection.fusion import fuse
@@ -144,7 +145,7 @@ class Profile:
         fused = fuse(surprise, shares)
         tail = Tail.fit(fused[normal], tail_quantile)
         # What comes out when every member is as surprised as it can be.
-        most = float(tail.surprise(fuse(np.full((1, len(members)), MAX_MEMBER_SURPRISE), shares))[0])
+        most = float(tail.surprise(fuse(np.full((1, len(members)), CRITICAL_SURPRISE), shares))[0])
         decision = decide(tail, tail.surprise(fused), labels, alert_budget, min(most, MAX_SURPRISE))
         expected = {member: values[normal] for member, values in validation.expected.items()}
         return cls(name, members, tail, decision, Expectation.choose(expected, observed[normal]))

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from anomaliz.core.verdict import CRITICAL_SURPRISE
 from anomaliz.detection.fusion import fuse, window_weights
 
 THREE = ("isolation_forest", "lstm_autoencoder", "lstm_forecaster")
@@ -21,4 +22,6 @@ def test_fused_is_the_weighted_mean() -> None:
 
 def test_one_runaway_member_does_not_drown_the_others() -> None:
     weights = np.array([0.5, 0.5])
-    assert fuse(np.array([[0.0, 300.0]]), weights)[0] == fuse(np.array([[0.0, 4.0]]), weights)[0]
+    assert (
+        fuse(np.array([[0.0, 300.0]]), weights)[0] == fuse(np.array([[0.0, CRITICAL_SURPRISE]]), weights)[0]
+    )
