@@ -7,7 +7,7 @@ from anomaliz.api.answers import Answer, answers_of
 from anomaliz.api.body import parse_json
 from anomaliz.api.columns import ColumnReader
 from anomaliz.api.detection import Detection
-from anomaliz.api.newest import stamped
+from anomaliz.api.newest import newest_verdict, stamped
 from anomaliz.api.problems import ProblemError
 from anomaliz.api.rows import in_order
 from anomaliz.bundle.bundle import Bundle
@@ -25,8 +25,7 @@ def analyze_window(bundle: Bundle, raw: bytes) -> Answer:
     except ProblemError as error:
         raise DataError(str(error)) from None
     values, times = ColumnReader(bundle.features, bundle.window_size, MAX_ROWS).read(body)
-    rows, stamps = (values, None) if times is None else bundle.regularise(values, times)[:2]
-    return stamped(answers_of(bundle, bundle.score(rows, stamps, newest=1))[0], times)
+    return stamped(answers_of(bundle, newest_verdict(bundle, values, times))[0], times)
 
 
 def detect_series(bundle: Bundle, source: Path | BinaryIO) -> Detection:

@@ -24,6 +24,7 @@ from anomaliz.bundle.manifest import (
 )
 from anomaliz.bundle.series import SeriesPart, SeriesState
 from anomaliz.bundle.session import ScoringSession
+from anomaliz.bundle.status import status_of
 from anomaliz.core.errors import BundleError, DataError
 from anomaliz.core.stamps import infer_step
 from anomaliz.core.types import Flags, Floats, Stamps
@@ -31,7 +32,7 @@ from anomaliz.core.verdict import ScoringState, Status, Verdicts
 from anomaliz.detection.profile import WINDOW_PROFILE, Judgement, Profile
 from anomaliz.detection.series_profile import SERIES_PROFILE
 from anomaliz.preprocessing.gaps import forward_fill, insert_gaps
-from anomaliz.preprocessing.windowing import complete, sliding_windows
+from anomaliz.preprocessing.windowing import sliding_windows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -122,8 +123,9 @@ class Bundle:
     ) -> Verdicts:
         """Score a series, row by row, each from the rows up to it.
 
-        The series profile scores where there are rows enough for it or the series goes on from one that it
-        scored or was trained on, the window profile otherwise; `profile` asks for one of them.
+        The series profile scores where the series goes on from one that it scored or was trained on, and
+        where, with the rows in `state`, there is history enough for it to judge at least half of the rows
+        that get verdicts; the window profile otherwise. `profile` asks for one of them.
 
         `values (n, n_features)`, float64, NaN = missing, have the bundle's feature order and are taken as
         they come, one step apart (`regularise` makes them so); `times (n,)` go into the verdicts as they
@@ -132,14 +134,14 @@ class Bundle:
         """
         values = self._checked(values, times)
         n = len(values) if newest is None else min(newest, len(values))
-        if self._needs_series(profile, len(values), times, state):
+        if self._needs_series(profile, n, len(values), times, state):
             return self._score_series(values, times, state).newest(n)
-        rows = values if state is None else np.concatenate([state.rows, values])
-        rows = rows[-(n + self.reach) :]
+        series = values if state is None else np.concatenate([state.rows, values])
+        rows = series[-(n + self.reach) :]
         filled = forward_fill(rows, self.fill_limit) if np.isnan(rows).any() else rows
         windows = sliding_windows(filled, self.window_size)
         windows = windows[max(0, len(windows) - n) :]
-        status = self._status(rows, filled, n)
+        status = status_of(rows, filled, self.window_size)[len(rows) - n :]
         scored = status <= Status.degraded
         judgement = self._judge(windows, np.flatnonzero(scored[n - len(windows) :]))
         return self._verdicts(
@@ -147,17 +149,20 @@ class Bundle:
             status,
             observed=values[len(values) - n :],
             times=None if times is None else times[len(times) - n :],
-            state=ScoringState(rows[max(0, len(rows) - self.reach) :].copy(), _last(times, state)),
+            state=ScoringState(series[max(0, len(series) - self._kept) :].copy(), _last(times, state)),
         )
 
     def has_history(self, n: int, times: Stamps | None) -> bool:
-        """Whether the series profile can score a series that begins with these `n` rows and stamps `(n,)`."""
-        if self.series is None:
-            return False
-        return n >= self.series.enough or self.series.follows(times, self.step)
+        """Whether the series profile can judge the newest of a series' `n` rows, with stamps `(n,)`."""
+        return self._needs_series(None, 1, n, times, None)
+
+    @cached_property
+    def _kept(self) -> int:
+        """Rows that the window profile hands on, so that the series profile can take over with all."""
+        return self.reach if self.series is None else max(self.reach, 2 * self.series.enough)
 
     def _needs_series(
-        self, profile: str | None, n: int, times: Stamps | None, state: ScoringState | None
+        self, profile: str | None, n: int, given: int, times: Stamps | None, state: ScoringState | None
     ) -> bool:
         """Whether the series profile is to score; raises DataError where it is asked for and not there."""
         if profile not in (None, WINDOW_PROFILE, SERIES_PROFILE):
@@ -166,37 +171,34 @@ class Bundle:
             if profile == SERIES_PROFILE:
                 raise DataError(f"bundle {self.name} has no series profile: train it on a longer series")
             return False
-        if profile is not None or state is not None:
-            return profile == SERIES_PROFILE or (state is not None and state.series is not None)
-        return self.has_history(n, times)
+        if profile is not None:
+            return profile == SERIES_PROFILE
+        if state is None:
+            return self.series.follows(times, self.step) or self.series.judges_most(n, of=given)
+        return state.series is not None or self.series.judges_most(n, of=len(state.rows) + given)
 
     def _score_series(self, values: Floats, times: Stamps | None, state: ScoringState | None) -> Verdicts:
         assert self.series is not None
-        if state is None or state.series is None:
-            state = self.series.beginning(times, self.step)
-        before = state.series
-        assert isinstance(before, SeriesState)
+        if state is None:
+            return self._scored(values, times, self.series.beginning(times, self.step))
+        if state.series is None:
+            # The window profile has scored so far: the series begins with the rows that it handed on.
+            unknown = np.full(len(state.rows), np.datetime64("NaT"), "datetime64[ns]")
+            times = None if times is None else np.concatenate([unknown, times])
+            values = np.concatenate([state.rows, values])
+            return self._scored(values, times, self.series.beginning(None, None))
+        return self._scored(values, times, state)
+
+    def _scored(self, values: Floats, times: Stamps | None, state: ScoringState) -> Verdicts:
+        assert self.series is not None
+        assert isinstance(state.series, SeriesState)
         n = len(values)
         rows = np.concatenate([state.rows, values])[-(n + self.reach) :]
-        status = self._status(rows, forward_fill(rows, self.fill_limit), n)
-        judgement, after = self.series.scorer.score(values, status <= Status.degraded, before)
-        unjudged = np.isnan(judgement.surprise)
-        partial = np.isnan(judgement.detector_surprise).any(axis=1)
-        status[(status <= Status.degraded) & partial] = Status.degraded
-        status[(status <= Status.degraded) & unjudged] = Status.warming_up
-        scorer = self.series.scorer
-        return Verdicts(
-            features=self.features,
-            detectors=scorer.profile.detectors,
-            detector_weight=np.full(len(scorer.detectors), 1 / len(scorer.detectors)),
-            profile=SERIES_PROFILE,
-            threshold=scorer.profile.decision.threshold,
-            times=times,
-            status=status,
-            observed=values,
-            state=ScoringState(rows[max(0, len(rows) - self.reach) :].copy(), _last(times, state), after),
-            alert=judgement.alert_score >= scorer.profile.alert_threshold,
-            **vars(judgement),
+        status = status_of(rows, forward_fill(rows, self.fill_limit), self.window_size)[len(rows) - n :]
+        judgement, after = self.series.scorer.score(values, status <= Status.degraded, state.series)
+        kept = rows[max(0, len(rows) - self.reach) :].copy()
+        return self.series.scorer.verdicts(
+            judgement, status, self.features, values, times, ScoringState(kept, _last(times, state), after)
         )
 
     def score_windows(self, windows: Floats) -> Verdicts:
@@ -253,16 +255,6 @@ class Bundle:
         if times is not None and len(times) != len(values):
             raise DataError(f"{len(values)} rows have {len(times)} stamps: give one stamp for each row")
         return values
-
-    def _status(self, rows: Floats, filled: Floats, n: int) -> NDArray[np.int8]:
-        """Say how far each of the `n` newest rows can be judged, `(n,)` of Status."""
-        missing = np.isnan(rows).all(axis=1) | np.isnan(filled).any(axis=1)
-        status = np.full(len(rows), Status.warming_up, np.int8)
-        first = self.window_size - 1
-        status[first:][complete(sliding_windows(filled, self.window_size))] = Status.degraded
-        status[first:][complete(sliding_windows(rows, self.window_size))] = Status.ok
-        status[missing] = Status.no_data
-        return status[len(rows) - n :]
 
     def _judge(self, windows: Floats, picked: NDArray[np.intp] | None = None) -> Judgement:
         return self.profile.judge(self.session.read(windows, picked), len(self.features))

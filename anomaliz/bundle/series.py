@@ -6,10 +6,11 @@ from functools import cached_property
 from typing import Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from anomaliz.core.errors import DataError
 from anomaliz.core.types import Flags, Floats, Stamps
-from anomaliz.core.verdict import ScoringState
+from anomaliz.core.verdict import ScoringState, Status, Verdicts
 from anomaliz.detection.series_profile import (
     SeriesJudgement,
     SeriesMemory,
@@ -93,27 +94,37 @@ class SeriesScorer:
         """Learn from `values (n, n_features)`, NaN = missing, with `period` rows a day (0 = unknown).
 
         Only `normal (n,)` rows are learnt from, and the alert budget chooses the threshold.
-        Returns the scorer and its state after the last row. Raises DataError for fewer than 100
-        normal rows, and for a feature without values.
+        Returns the scorer and its state after the last row. Where the rows are too few for every member
+        that compares days, the day is left out of account. Raises DataError for fewer than 100 normal rows,
+        for a feature without values, and where no row has an error to calibrate on.
         """
-        present = np.logical_not(np.isnan(values).all(axis=1))
-        if int((normal & present).sum()) < MIN_ROWS:
-            raise DataError(
-                f"the series profile needs {MIN_ROWS} normal rows, got {int((normal & present).sum())}"
-            )
+        found = int((normal & present(values)).sum())
+        if found < MIN_ROWS:
+            raise DataError(f"the series profile needs {MIN_ROWS} normal rows, got {found}")
+        for rows_a_day in dict.fromkeys((period, 0)):
+            scorer, state = cls._fitted(values, rows_a_day, normal, tail_quantile, alert_budget)
+            if state.memory.calibrated:
+                return scorer, state
+        raise DataError("the series profile has too few errors to calibrate on: give a longer series")
+
+    @classmethod
+    def _fitted(
+        cls, values: Floats, period: int, normal: Flags, tail_quantile: float, alert_budget: float
+    ) -> tuple[Self, SeriesState]:
         scales = Scales.fit(values[normal])
         filled = _filled(values, scales.spreads.centre)
         rows = scales.rows(filled, period, normal)
         detectors = [
             detector.fit(rows[detector.scale]) for detector in series_detectors(values.shape[1], period)
         ]
-        readings = _readings(detectors, scales, rows, len(filled), present)
+        there = present(values)
+        readings = _readings(detectors, scales, rows, len(filled), there)
         for detector in detectors:
             readings.errors[detector.name][: detector.rows_learnt] = np.nan
         profile, memory = SeriesProfile.calibrate(
             readings,
             filled,
-            _calm(rows["robust"]) & present,
+            _calm(rows["robust"]) & there,
             quiet=_quiet(values.shape[1], period),
             tail_quantile=tail_quantile,
             alert_budget=alert_budget,
@@ -142,6 +153,35 @@ class SeriesScorer:
         judgement, memory = self.profile.judge(readings, state.memory)
         return judgement, SeriesState(filled[max(0, len(filled) - self.reach) :], before, memory)
 
+    def verdicts(
+        self,
+        judgement: SeriesJudgement,
+        status: NDArray[np.int8],
+        features: tuple[str, ...],
+        observed: Floats,
+        times: Stamps | None,
+        state: ScoringState,
+    ) -> Verdicts:
+        """Return the verdicts of `n` rows whose values could be judged as far as `status (n,)` says."""
+        status = status.copy()
+        partial = np.isnan(judgement.detector_surprise).any(axis=1)
+        status[(status <= Status.degraded) & partial] = Status.degraded
+        status[(status <= Status.degraded) & np.isnan(judgement.surprise)] = Status.warming_up
+        profile = self.profile
+        return Verdicts(
+            features=features,
+            detectors=profile.detectors,
+            detector_weight=np.full(len(profile.detectors), 1 / len(profile.detectors)),
+            profile=profile.name,
+            threshold=profile.decision.threshold,
+            times=times,
+            status=status,
+            observed=observed,
+            state=state,
+            alert=judgement.alert_score >= profile.alert_threshold,
+            **vars(judgement),
+        )
+
 
 @dataclass(frozen=True)
 class SeriesPart:
@@ -154,7 +194,11 @@ class SeriesPart:
     @property
     def enough(self) -> int:
         """Rows from which on a series that begins anew has a verdict by every member."""
-        return max(detector.min_history for detector in self.scorer.detectors) + 1
+        return max(MIN_ROWS, *(detector.min_history for detector in self.scorer.detectors)) + 1
+
+    def judges_most(self, n: int, of: int) -> bool:
+        """Whether of the newest `n` rows at least half have verdicts by every member, `of` so many in all."""
+        return 2 * min(n, of - self.enough + 1) >= n
 
     def beginning(self, times: Stamps | None, step: np.timedelta64 | None) -> ScoringState:
         """Return the state before the first row: warm where it follows the training series, else empty."""
@@ -171,6 +215,11 @@ class SeriesPart:
         if times is None or not len(times) or last is None or step is None:
             return False
         return bool(0.5 < (times[0] - last) / step < 1.5)
+
+
+def present(values: Floats) -> Flags:
+    """Say which rows of `values (n, n_features)` are not missing altogether, `(n,)`."""
+    return np.logical_not(np.isnan(values).all(axis=1))
 
 
 def _calm(rows: Rows) -> Flags:

@@ -57,6 +57,11 @@ class SeriesMemory:
     rank_power: Floats
     alert: AlertState
 
+    @property
+    def calibrated(self) -> bool:
+        """Whether training had enough errors to tell what is rare."""
+        return self.smoothed.tails[0] is not None
+
     def forgetting(self) -> Self:
         """Return the memory for another series of the kind: what is rare stays known, the rows do not."""
         return replace(
@@ -134,13 +139,15 @@ class SeriesProfile:
         smoothed = ErrorHistory.of(short[normal], tail_quantile)
         _, rank_power = power_means(fused, draft.rank_half_lives, np.zeros(len(draft.rank_half_lives)))
         news, alert = alert_scores(fused, quiet, AlertState.none())
-        surprise = smoothed.read(short)[:, 0]
-        judged = ~np.isnan(surprise)
-        decision = from_run_budget(surprise[judged], alert_budget)
-        allowed = int(normal.sum() / (ALERT_RARITY * alert_budget))
-        alert_threshold = max(draft.alert_threshold, _reached_at_most(allowed, news[normal]))
-        profile = replace(draft, decision=decision, alert_threshold=alert_threshold)
+        profile = draft._decided(smoothed.read(short[normal])[:, 0], news[normal], alert_budget)
         return profile, SeriesMemory(errors, smoothed, score_power, rank_power, alert)
+
+    def _decided(self, surprise: Floats, news: Floats, alert_budget: float) -> Self:
+        """Return the profile with thresholds that normal rows' surprise and alert reading `(n,)` allow."""
+        decision = from_run_budget(surprise[~np.isnan(surprise)], alert_budget)
+        allowed = int(len(news) / (ALERT_RARITY * alert_budget))
+        alert_threshold = max(self.alert_threshold, _reached_at_most(allowed, news))
+        return replace(self, decision=decision, alert_threshold=alert_threshold)
 
     @cached_property
     def detectors(self) -> tuple[str, ...]:
@@ -154,13 +161,17 @@ class SeriesProfile:
         surprise, smoothed = self._calibrated(short, memory.smoothed)
         rank, rank_power = power_means(fused, self.rank_half_lives, memory.rank_power)
         alert_score, alert = alert_scores(fused, self.quiet, memory.alert)
-        unjudged = np.isnan(surprise[:, 0])
+        unjudged = np.isnan(surprise)
+        shares, expected, lower, upper = self._explained(readings, unjudged)
         judgement = SeriesJudgement(
             surprise[:, 0],
             detector_surprise,
-            *self._explained(readings, len(fused)),
-            rank_score=np.where(unjudged, np.nan, joined_means(rank)),
-            alert_score=np.where(unjudged, np.nan, alert_score),
+            shares,
+            expected,
+            lower,
+            upper,
+            rank_score=np.where(unjudged[:, 0], np.nan, joined_means(rank)),
+            alert_score=np.where(unjudged[:, 0], np.nan, alert_score),
         )
         return judgement, SeriesMemory(errors, smoothed, score_power, rank_power, alert)
 
@@ -183,16 +194,20 @@ class SeriesProfile:
         by_member = np.stack([_mean_of_known(part) for part in members], axis=1)
         return by_member, _mean_of_known(by_member)
 
-    def _explained(self, readings: SeriesReadings, n: int) -> tuple[Floats, Floats, Floats, Floats]:
-        """Return contributions, expected values and their band, `(n, n_features)` each."""
+    def _explained(self, readings: SeriesReadings, unjudged: Flags) -> list[Floats]:
+        """Return contributions, expected values and their band, `(n, n_features)` each.
+
+        They are NaN where `unjudged (n, 1)`.
+        """
         errors = list(readings.feature_errors.values())
-        n_features = errors[0].shape[1]
+        n, n_features = errors[0].shape
         shares = contributions(errors, [np.ones(n_features)] * len(errors), n, n_features)
         if self.expectation is None:
-            unknown = np.full((n, n_features), np.nan)
-            return shares, unknown, unknown, unknown
-        expected = readings.expected[self.expectation.detector]
-        return shares, expected, expected + self.expectation.lower, expected + self.expectation.upper
+            expected = lower = upper = np.full((n, n_features), np.nan)
+        else:
+            expected = readings.expected[self.expectation.detector]
+            lower, upper = expected + self.expectation.lower, expected + self.expectation.upper
+        return [np.where(unjudged, np.nan, part) for part in (shares, expected, lower, upper)]
 
     def to_json(self) -> dict[str, Any]:
         return {

@@ -11,6 +11,7 @@ POWER = 3.0
 counts."""
 
 MOST_REMEMBERED = 2.0
+"""Times a row's own reading that the rows before it can make of it."""
 
 
 def power_means(reading: Floats, half_lives: Sequence[float], before: Floats) -> tuple[Floats, Floats]:
@@ -23,7 +24,7 @@ def power_means(reading: Floats, half_lives: Sequence[float], before: Floats) ->
     means = np.empty((len(reading), len(decay)))
     state = before
     for row, power in enumerate(reading**POWER):
-        if power == power:
+        if not np.isnan(power):
             state = decay * state + (1 - decay) * power
         means[row] = state
     return means ** (1 / POWER), state

@@ -15,7 +15,7 @@ from anomaliz.core.types import Floats
 from anomaliz.detection.calibration import MIN_ERRORS, Tail
 
 KEPT = 20_000
-"""Errors that a tail is fitted on at most, the newest."""
+"""Rows whose errors a tail is fitted on at most, the newest."""
 GROWTH = 0.02
 """Tails are fitted anew whenever the history is this share longer, at least by LEAST_GROWTH rows."""
 LEAST_GROWTH = 20

@@ -64,7 +64,8 @@ def from_run_budget(surprise: Floats, points_per_alarm: float) -> Decision:
     """Return the lowest threshold that normal `surprise (n,)` reaches once in `points_per_alarm` points.
 
     A reading with a long memory would reach even a low one seldom, but for long: so not more than
-    ALARM_POINTS times as many points may lie above it either, by the calibration of the surprise.
+    ALARM_POINTS times as many points may lie above it either, by the calibration of the surprise. The
+    strangest of points reaches it whatever the budget.
     """
     score = score_of(surprise)
     before = np.concatenate([[-np.inf], score[:-1]])
@@ -77,7 +78,8 @@ def from_run_budget(surprise: Floats, points_per_alarm: float) -> Decision:
     lowest = candidates[int(too_many[-1]) + 1 if len(too_many) else 0]
     fewest_points = score_of(np.log10(np.array(points_per_alarm / ALARM_POINTS)))
     extrapolated = points_per_alarm > len(score)
-    return Decision(float(max(lowest, fewest_points)), "alert_budget", points_per_alarm, extrapolated)
+    threshold = min(float(max(lowest, fewest_points)), float(score_of(np.array(MAX_SURPRISE))))
+    return Decision(threshold, "alert_budget", points_per_alarm, extrapolated)
 
 
 def from_labels(surprise: Floats, labels: Flags | None) -> float | None:

@@ -9,7 +9,6 @@ import numpy as np
 from anomaliz.bundle.series import MIN_ROWS
 from anomaliz.config.settings import Settings
 from anomaliz.core.errors import DataError
-from anomaliz.core.score import score_of
 from anomaliz.core.stamps import DAY, infer_step, rows_a_day
 from anomaliz.core.types import Floats, Stamps
 from anomaliz.core.verdict import Event, Verdicts
@@ -42,10 +41,10 @@ class Backtest:
     step: np.timedelta64
     suggestions: Sequence[Suggestion]
 
-    @cached_property
+    @property
     def verdicts(self) -> Verdicts:
         """Of the rows behind the training part."""
-        return self.judged.verdicts()
+        return self.judged.verdicts
 
     @cached_property
     def events(self) -> Sequence[Event]:
@@ -84,8 +83,8 @@ def run_backtest(
     too short.
     """
     series, step = _unlabelled(dataset, settings.data.window_size, train_ratio)
-    judged = judge_series(series, settings.detection)
-    if np.isnan(judged.judgement.surprise).all():
+    judged = judge_series(series, settings)
+    if not judged.verdicts.scored.any():
         raise DataError(
             f"{dataset.name} has no row that can be judged: give a longer series, with fewer gaps"
         )
@@ -94,7 +93,7 @@ def run_backtest(
 
 def _suggestions(judged: Judged, budgets: Iterable[float]) -> list[Suggestion]:
     in_use = judged.scorer.profile.decision
-    normal, score = judged.training_surprise, score_of(judged.judgement.surprise)
+    normal, score = judged.training_surprise, judged.verdicts.score
     others = {*budgets} - {in_use.alert_budget}
     decisions = [in_use, *(from_run_budget(normal, budget) for budget in others)]
     return [

@@ -26,7 +26,7 @@ def score_labelled(series: Labelled, settings: Settings, *, with_window: bool = 
     The readings are those of the series profile; the window detectors are scored beside it, or left out.
     No member sees a label or a row's future. Raises DataError when the training rows are too few.
     """
-    judged = judge_series(series, settings.detection)
+    judged = judge_series(series, settings)
     scored = judged.scored()
     if not with_window:
         return scored

@@ -4,16 +4,16 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from anomaliz.bundle.series import SeriesScorer, SeriesState
-from anomaliz.config.settings import Detection
+from anomaliz.bundle.status import status_of
+from anomaliz.config.settings import Settings
 from anomaliz.core.score import score_of
 from anomaliz.core.stamps import infer_step, rows_a_day
-from anomaliz.core.types import Flags, Floats
+from anomaliz.core.types import Floats
 from anomaliz.core.verdict import ScoringState, Status, Verdicts
-from anomaliz.detection.series_profile import SeriesJudgement
 from anomaliz.evaluation.labelled import FUSED, Labelled, Scored
+from anomaliz.preprocessing.gaps import forward_fill
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Judged:
     scorer: SeriesScorer
     learnt: SeriesState
     """Of the training rows."""
-    judgement: SeriesJudgement
+    verdicts: Verdicts
     """Of the `n_behind` rows behind them."""
     label_free: float
     """Threshold of a member, as a score, that the alert budget gives."""
@@ -38,58 +38,38 @@ class Judged:
         surprise: Floats = smoothed.read(smoothed.errors)[:, 0]
         return surprise[~np.isnan(surprise)]
 
-    @property
-    def status(self) -> NDArray[np.int8]:
-        """Status of the rows behind the training part, `(n_behind,)`."""
-        unknown: Flags = np.isnan(self.judgement.surprise)
-        return np.where(unknown, Status.no_data, Status.ok).astype(np.int8)
-
-    def verdicts(self) -> Verdicts:
-        """Return the verdicts of the rows behind the training part."""
-        profile, behind = self.scorer.profile, slice(self.series.n_train, None)
-        n_members = len(profile.detectors)
-        return Verdicts(
-            features=self.series.features,
-            detectors=profile.detectors,
-            detector_weight=np.full(n_members, 1 / n_members),
-            profile=profile.name,
-            threshold=profile.decision.threshold,
-            times=None if self.series.times is None else self.series.times[behind],
-            status=self.status,
-            observed=self.series.values[behind],
-            state=ScoringState(self.series.values[:0]),
-            alert=self.judgement.alert_score >= profile.alert_threshold,
-            **vars(self.judgement),
-        )
-
     def scored(self) -> Scored:
         """Return the readings of every row, 0 in the training part and where there is none."""
-        judgement, profile = self.judgement, self.scorer.profile
-        members = zip(profile.detectors, judgement.detector_surprise.T, strict=True)
-        surprise = {FUSED: judgement.surprise, **dict(members)}
-        alert_score = behind_training(self.series, judgement.alert_score)
+        verdicts, profile = self.verdicts, self.scorer.profile
+        members = zip(profile.detectors, verdicts.detector_surprise.T, strict=True)
+        surprise = {FUSED: verdicts.surprise, **dict(members)}
+        assert verdicts.rank_score is not None
+        assert verdicts.alert_score is not None
+        alert_score = behind_training(self.series, verdicts.alert_score)
         return Scored(
             series=self.series,
-            score=score_of(behind_training(self.series, judgement.surprise)),
-            rank_score=behind_training(self.series, judgement.rank_score),
+            score=score_of(behind_training(self.series, verdicts.surprise)),
+            rank_score=behind_training(self.series, verdicts.rank_score),
             alert_score=alert_score,
             alert=alert_score >= profile.alert_threshold,
             threshold=profile.decision.threshold,
             alert_threshold=profile.alert_threshold,
             surprise={name: behind_training(self.series, values) for name, values in surprise.items()},
             thresholds={**dict.fromkeys(surprise, self.label_free), FUSED: profile.decision.threshold},
-            status=np.concatenate([np.full(self.series.n_train, Status.warming_up, np.int8), self.status]),
+            status=np.concatenate(
+                [np.full(self.series.n_train, Status.warming_up, np.int8), verdicts.status]
+            ),
             seconds=self.seconds,
         )
 
 
-def judge_series(series: Labelled, detection: Detection) -> Judged:
+def judge_series(series: Labelled, settings: Settings) -> Judged:
     """Fit the series profile on the training rows of `series` and judge those behind them.
 
     No label is seen. Raises DataError when the training rows are too few.
     """
     began = time.perf_counter()
-    train, behind = series.values[: series.n_train], series.values[series.n_train :]
+    train, detection = series.values[: series.n_train], settings.detection
     budget = detection.threshold.alert_budget
     scorer, learnt = SeriesScorer.fit(
         train,
@@ -98,10 +78,21 @@ def judge_series(series: Labelled, detection: Detection) -> Judged:
         tail_quantile=detection.calibration.tail_quantile,
         alert_budget=budget,
     )
-    present = np.logical_not(np.isnan(behind).all(axis=1))
-    judgement = scorer.score(behind, present, learnt)[0]
+    verdicts = _verdicts(series, scorer, learnt, settings.data.window_size)
     label_free = float(score_of(np.log10(np.array(budget))))
-    return Judged(series, scorer, learnt, judgement, label_free, time.perf_counter() - began)
+    return Judged(series, scorer, learnt, verdicts, label_free, time.perf_counter() - began)
+
+
+def _verdicts(series: Labelled, scorer: SeriesScorer, learnt: SeriesState, window_size: int) -> Verdicts:
+    """Return the verdicts of the rows behind the training part; missing values are filled as in a bundle."""
+    behind = slice(series.n_train, None)
+    observed = series.values[behind]
+    status = status_of(series.values, forward_fill(series.values, window_size), window_size)[behind]
+    judgement, state = scorer.score(observed, status <= Status.degraded, learnt)
+    times = None if series.times is None else series.times[behind]
+    return scorer.verdicts(
+        judgement, status, series.features, observed, times, ScoringState(observed[:0], series=state)
+    )
 
 
 def behind_training(series: Labelled, readings: Floats) -> Floats:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from anomaliz.bundle.series import SeriesScorer, SeriesState
+from anomaliz.bundle.series import SeriesScorer, SeriesState, present
 from anomaliz.config.settings import Settings
 from anomaliz.core.errors import DataError
 from anomaliz.core.stamps import rows_a_day
@@ -42,16 +42,11 @@ def fit_series_profile(prepared: Prepared, settings: Settings) -> SeriesRun | No
     labels = np.zeros(len(dataset), np.bool_) if dataset.labels is None else dataset.labels
     try:
         scorer, state = _fit(dataset, slice(0, split.validation.stop), labels, settings)
-        if labels[split.validation].any():
-            # By its own tails validation would look stranger than what comes after it, so others judge it.
-            draft, before = _fit(dataset, split.train, labels, settings)
-            judged = _judge(draft, dataset, split.validation, before)
-            decision = _decision(judged, labels[split.validation], settings)
-            if (decision.validation_f1 or 0) >= LEAST_F1:
-                scorer = scorer.with_decision(decision)
     except DataError as error:
         warnings.warn(f"{error}: the bundle gets no series profile", DataWarning, stacklevel=2)
         return None
+    if decision := _decision_by_labels(prepared, labels, settings):
+        scorer = scorer.with_decision(decision)
     test = split.test
     judged = _judge(scorer, dataset, test, state)
     there = np.isfinite(judged.surprise)
@@ -72,11 +67,23 @@ def _fit(
     )
 
 
-def _decision(judged: SeriesJudgement, labels: Flags, settings: Settings) -> Decision:
-    there = np.isfinite(judged.surprise)
-    return decide_runs(judged.surprise[there], labels[there], settings.detection.threshold.alert_budget)
+def _decision_by_labels(prepared: Prepared, labels: Flags, settings: Settings) -> Decision | None:
+    """Return the threshold that validation's labels choose, or None where they cannot."""
+    dataset, split = prepared.dataset, prepared.split
+    if not labels[split.validation].any():
+        return None
+    try:
+        # By its own tails validation would look stranger than what comes after it, so others judge it.
+        draft, before = _fit(dataset, split.train, labels, settings)
+    except DataError:
+        return None  # the training part alone is too short
+    surprise = _judge(draft, dataset, split.validation, before).surprise
+    there = np.isfinite(surprise)
+    budget = settings.detection.threshold.alert_budget
+    decision = decide_runs(surprise[there], labels[split.validation][there], budget)
+    return decision if (decision.validation_f1 or 0) >= LEAST_F1 else None
 
 
 def _judge(scorer: SeriesScorer, dataset: Dataset, rows: slice, state: SeriesState) -> SeriesJudgement:
     values = dataset.values[rows]
-    return scorer.score(values, np.logical_not(np.isnan(values).all(axis=1)), state)[0]
+    return scorer.score(values, present(values), state)[0]

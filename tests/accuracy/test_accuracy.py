@@ -27,7 +27,7 @@ TOLERANCE = {"vus_pr": 0.02, "f1": 0.02, "nab": 2.0}
 
 def scored(series: Labelled) -> Scored:
     settings = load_settings(environ={}, env_file=None)
-    return judge_series(series, settings.detection).scored()
+    return judge_series(series, settings).scored()
 
 
 @pytest.fixture(scope="module")

@@ -33,8 +33,11 @@ def same(parts: list[Verdicts], whole: Verdicts) -> None:
 def test_few_rows_are_a_window_and_many_a_series(bundle: Bundle, values: Floats) -> None:
     assert bundle.series is not None
     enough = bundle.series.enough
-    assert bundle.score(values[: enough - 1]).profile == "window"
-    assert bundle.score(values[:enough]).profile == "series"
+    most = 2 * (enough - 1)
+    assert bundle.score(values[: most - 1]).profile == "window"
+    assert bundle.score(values[:most]).profile == "series"
+    assert bundle.score(values[: enough - 1], newest=1).profile == "window"
+    assert bundle.score(values[:enough], newest=1).profile == "series"
     assert bundle.score(values, profile="window").profile == "window"
     assert bundle.score(values[:20], profile="series").profile == "series"
 
@@ -52,6 +55,28 @@ def test_a_series_in_chunks_is_the_series_at_once(bundle: Bundle, values: Floats
         parts.append(bundle.score(values[start:stop], times[start:stop], state, profile="series"))
         state = parts[-1].state
     same(parts, bundle.score(values, times))
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 250])
+def test_a_series_that_begins_cold_becomes_that_of_the_whole(
+    bundle: Bundle, values: Floats, chunk: int
+) -> None:
+    assert bundle.series is not None
+    times = stamps(len(values))
+    parts, state = [], None
+    for start in range(0, len(values), chunk):
+        rows = slice(start, start + chunk)
+        parts.append(bundle.score(values[rows], times[rows], state))
+        state = parts[-1].state
+    profiles = [part.profile for part in parts]
+    switched = profiles.index("series")
+    assert profiles == ["window"] * switched + ["series"] * (len(parts) - switched)
+    assert abs(switched * chunk - bundle.series.enough) <= chunk
+    judged = parts[switched:]
+    same(judged, bundle.score(values, times).newest(sum(map(len, judged))))
+    last = judged[0].times
+    assert last is not None
+    assert last[0] == times[switched * chunk]
 
 
 def test_nothing_comes_from_the_future(bundle: Bundle, values: Floats, rng: np.random.Generator) -> None:
@@ -108,6 +133,8 @@ def test_a_missing_row_has_no_verdict_and_is_not_remembered(bundle: Bundle, valu
     assert np.isnan(verdicts.score[500])
     assert verdicts.rank_score is not None
     assert np.isnan(verdicts.rank_score[500])
+    assert np.isnan(verdicts.contributions[500]).all()
+    assert np.isnan(verdicts.expected[500]).all()
     assert verdicts.status[501] == Status.degraded
 
 

@@ -7,9 +7,10 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from anomaliz.bundle.series import SeriesScorer, SeriesState
+from anomaliz.bundle.series import MIN_ROWS, SeriesPart, SeriesScorer, SeriesState
 from anomaliz.core.score import MAX_SURPRISE, score_of
 from anomaliz.core.types import Flags, Floats
+from anomaliz.core.verdict import ScoringState
 from anomaliz.detection.series_profile import SeriesJudgement, SeriesProfile
 
 DAY = 48
@@ -33,6 +34,14 @@ def days(n: int, n_features: int, seed: int, start: int = 0) -> Floats:
 def following(n: int, n_features: int) -> Floats:
     """The rows that come after training."""
     return days(n, n_features, seed=1, start=TRAINING)
+
+
+def test_a_window_is_no_history_however_little_its_members_need() -> None:
+    """Without days, forecasts of several metrics need a few rows: no more than a window has."""
+    normal = np.ones(TRAINING, bool)
+    scorer, state = SeriesScorer.fit(days(TRAINING, 3, 0), 0, normal, tail_quantile=0.95, alert_budget=200)
+    part = SeriesPart(scorer, ScoringState(days(10, 3, 0), series=state))
+    assert part.enough > MIN_ROWS
 
 
 @pytest.fixture(scope="module")
@@ -191,6 +200,8 @@ def test_contributions_are_shares(n_features: int, fitted: Fitted) -> None:
     scorer, state = fitted(n_features)
     values, judged = with_faults(following(600, n_features))
     shares = scorer.score(values, judged, state)[0].contributions
+    assert (np.isnan(shares).all(axis=1) == ~judged).all()
+    shares = shares[judged]
     assert (shares >= 0).all()
     np.testing.assert_allclose(shares.sum(axis=1), 1)
 

@@ -54,6 +54,26 @@ def test_labelled_rows_do_not_count_as_normal(n_features: int) -> None:
     assert told.surprise[200] > untold.surprise[200] + 1
 
 
+@any_shape
+def test_labelled_rows_do_not_raise_the_threshold(n_features: int) -> None:
+    values, labels = days(TRAINING, n_features), np.zeros(TRAINING, bool)
+    plain, _ = fit(values)
+    for start in range(200, TRAINING, 100):
+        values[start : start + 3] += 9
+        labels[start : start + 3] = True
+    told, _ = fit(values, labels)
+    assert told.profile.decision.threshold == pytest.approx(plain.profile.decision.threshold, abs=0.1)
+
+
+@any_shape
+def test_less_than_a_day_of_several_metrics_is_learnt_without_it(n_features: int) -> None:
+    """One metric keeps the member that compares days: it learns from the days to come."""
+    n = 600
+    scorer, judgement = fit_and_score(days(n + 100, n_features), n, period=1440)
+    assert scorer.period == (1440 if n_features == 1 else 0)
+    assert np.isfinite(judgement.surprise).all()
+
+
 @pytest.mark.parametrize(("n_features", "n"), [(1, 10_000), (3, 20_000)])
 def test_clean_data_raises_about_as_many_false_alarms_as_the_budget_allows(n_features: int, n: int) -> None:
     """Over nine seeds there were 0.6 to 1.3 times as many, and 0.1 to 1.04 times as many alerts."""

@@ -117,6 +117,10 @@ def test_a_reading_with_a_long_memory_gets_no_low_threshold() -> None:
     assert from_run_budget(surprise, 1000).threshold == pytest.approx(np.log10(1000 / ALARM_POINTS) / 10)
 
 
+def test_the_strangest_of_points_reaches_any_threshold() -> None:
+    assert from_run_budget(np.tile([0.0, 30.0], 50), 1000).threshold == 1
+
+
 def test_labels_come_before_the_run_budget() -> None:
     surprise = np.array([1.0, 2.0, 3.0, 8.0, 9.0])
     decision = decide_runs(surprise, surprise > 7, 2)

@@ -4,12 +4,15 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from anomaliz.api.offline import analyze_window
 from anomaliz.api.schemas import AnalyzeAnswer, Problem
 from anomaliz.bundle.bundle import Bundle
 from anomaliz.core.score import score_of
+from anomaliz.data.behaviour import realistic_behaviour
 
 Window = dict[str, Any]
 JSON = {"Content-Type": "application/json"}
@@ -144,6 +147,22 @@ def test_with_enough_history_the_series_profile_judges(client: TestClient, windo
     assert answer["rank_score"] > 0
     assert answer["alert"] in (True, False)
     assert client.post("/analyze", json=window).json()["profile"] == "window"
+
+
+def test_the_newest_point_is_that_of_detect_however_long_the_history(
+    client: TestClient, bundle: Bundle, rng: np.random.Generator
+) -> None:
+    values = realistic_behaviour(6000, rng)
+    values[:2000] += rng.normal(0, 0.2, (2000, 3))
+    body = dict(zip(bundle.features, values.T.tolist(), strict=True))
+    records = [dict(zip(bundle.features, row, strict=True)) for row in values.tolist()]
+    answer = client.post("/analyze", json=body).json()
+    last = client.post("/detect", json=records).json()["points"][-1]
+    assert {name: answer[name] for name in ("score", "rank_score", "alert_score", "alert")} == {
+        name: last[name] for name in ("score", "rank_score", "alert_score", "alert")
+    }
+    offline = analyze_window(bundle, json.dumps(body).encode())
+    assert offline["score"] == answer["score"]
 
 
 BAD_VALUES = [
