@@ -1,4 +1,4 @@
-"""The bundle's detectors run by their own libraries: what a scoring graph replaces."""
+"""A bundle's forest and LSTMs run by their own libraries: what the scoring graph, with more in it, replaces."""
 
 import json
 from collections.abc import Callable, Sequence
