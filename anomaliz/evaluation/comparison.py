@@ -17,8 +17,8 @@ import numpy as np
 from anomaliz.core.errors import DataError
 from anomaliz.core.suggestion import suggestion
 from anomaliz.core.types import Floats
+from anomaliz.core.verdict import FUSED
 from anomaliz.data.dataset import DataWarning
-from anomaliz.evaluation.labelled import FUSED
 from anomaliz.evaluation.text_table import text_table
 
 HIGHER_IS_BETTER = ("vus_pr", "auc_pr", "roc_auc", "best_f1", "f1", "precision", "recall", "event_recall")
