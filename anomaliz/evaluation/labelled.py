@@ -30,8 +30,8 @@ class Labelled:
     """Rows after them that may choose a threshold."""
     windows: Sequence[tuple[int, int]] = ()
     """Half-open row ranges of the labelled anomalies."""
-    source: Path | None = None
-    """File that it was read from, which no output may overwrite."""
+    sources: tuple[Path, ...] = ()
+    """Files that it was read from, which no output may overwrite."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 
 from anomaliz.core.errors import DataError
 from anomaliz.core.suggestion import suggestion
+from anomaliz.core.types import Stamps
 from anomaliz.data.columns import RESERVED, label_flags, numbers, split_parts, stamps_of
 from anomaliz.data.dataset import Dataset, DataWarning
 from anomaliz.data.table_file import read_table
@@ -48,7 +49,8 @@ def read_labelled(path: Path, labels: str = "label", train_ratio: float = 0.5) -
         series = _labelled(frame, path, labels, train_ratio)
     except DataError as error:
         raise DataError(f"{path}: {error}", field=error.field) from None
-    _warn_of_order(series)
+    if series.times is not None:
+        _warn_of_order(series.times, path)
     return series
 
 
@@ -66,7 +68,7 @@ def _labelled(frame: "pd.DataFrame", path: Path, labels: str, train_ratio: float
         features=dataset.features,
         n_train=_training_rows(dataset, train_ratio),
         windows=runs(flags),
-        source=path,
+        sources=(path,),
     )
 
 
@@ -92,15 +94,12 @@ def _training_rows(dataset: Dataset, ratio: float) -> int:
     return n_train
 
 
-def _warn_of_order(series: Labelled) -> None:
-    if series.times is None:
-        return
-    backward = int((series.times[1:] <= series.times[:-1]).sum())
+def _warn_of_order(times: Stamps, path: Path) -> None:
+    backward = int((times[1:] <= times[:-1]).sum())
     if backward:
         stamps = "stamp is" if backward == 1 else "stamps are"
         warnings.warn(
-            f"{series.source}: {backward} {stamps} not later than the one before: "
-            "rows are taken in the file's order",
+            f"{path}: {backward} {stamps} not later than the one before: rows are taken in the file's order",
             DataWarning,
             stacklevel=3,
         )
