@@ -9,7 +9,7 @@ import numpy as np
 from anomaliz import __version__
 from anomaliz.config.settings import Settings
 from anomaliz.evaluation.protocols import DETECTORS, Protocol
-from anomaliz.evaluation.runs import Result
+from anomaliz.evaluation.runs import Failure, Result
 from anomaliz.metrics.nab import (
     NEVER,
     PROFILES,
@@ -29,13 +29,19 @@ PUBLISHED_NEVER = 1e18
 """How the benchmark's published results write the threshold that nothing reaches."""
 
 
-def summarise(results: Sequence[Result], protocol: Protocol, settings: Settings) -> Json:
-    """Return the JSON of a run: everything that is measured, None for what is undefined."""
+def summarise(
+    results: Sequence[Result], protocol: Protocol, settings: Settings, failures: Sequence[Failure] = ()
+) -> Json:
+    """Return the JSON of a run: everything that is measured, None for what is undefined.
+
+    Means and NAB's score are those of the series that are done; `failed` says why others are not.
+    """
     return {
         "protocol": protocol.value,
         "version": __version__,
         **_totals(results, protocol),
         "series": {result.name: result.measures for result in results},
+        "failed": {failure.name: failure.why for failure in failures},
         "seconds": {result.name: round(result.seconds, 3) for result in results},
         "settings": settings.model_dump(mode="json", include=USED),
     }
