@@ -53,7 +53,7 @@ lint: $(INSTALLED) ## check style, types and import layers
 bench: $(INSTALLED) ## measure latency, throughput, start-up, memory and training time
 	$(BIN)/python -m benchmarks
 
-ablations: $(INSTALLED)
+ablations: $(INSTALLED) ## measure what each choice of the series profile is worth; ARGS are further options
 	$(BIN)/python -m benchmarks.ablations $(ARGS)
 
 docker-up: ## start api, MLflow and, once, training in containers; wait until ready

@@ -14,9 +14,10 @@ import numpy as np
 import typer
 
 from anomaliz.core.types import Floats
+from anomaliz.core.verdict import FUSED
 from anomaliz.data.behaviour import FEATURES, STEP, realistic_behaviour
 from anomaliz.data.synthetic import START
-from anomaliz.evaluation.labelled import FUSED, Labelled
+from anomaliz.evaluation.labelled import Labelled
 from anomaliz.metrics.events import false_alarms
 from anomaliz.visualization.benchmark import plot_calibration
 from benchmarks.quotient import Quotient

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from anomaliz.core.types import Floats
-from anomaliz.metrics.nab import NabSeries, best_nab_score, nab_score, probation_rows
+from anomaliz.metrics.nab import NabSeries, best_nab_score, nab_gain
 from benchmarks.recipe import Outcome
 
 RESAMPLES = 10_000
@@ -74,24 +74,13 @@ def best_threshold(outcomes: Sequence[Outcome]) -> float:
 
 
 def _nab(outcomes: Sequence[Outcome], thresholds: Sequence[float]) -> Quotient:
-    """Return NAB's score as what each series gains, in percent, by its windows that count."""
-    windows = [_windows_that_count(outcome) for outcome in outcomes]
+    """Return NAB's score as what each series gains, in percent, by the most that there is."""
     gains = [
-        _alone(outcome, threshold) * (count + 1)
-        for outcome, threshold, count in zip(outcomes, thresholds, windows, strict=True)
+        nab_gain(NabSeries(outcome.alert_score, outcome.windows), threshold)
+        for outcome, threshold in zip(outcomes, thresholds, strict=True)
     ]
-    return Quotient(np.array(gains), np.array(windows, np.float64))
-
-
-def _windows_that_count(outcome: Outcome) -> int:
-    probation = probation_rows(len(outcome.alert_score))
-    return sum(end > probation for _, end in outcome.windows)
-
-
-def _alone(outcome: Outcome, threshold: float) -> float:
-    """Return the score of one series beside an empty one with a window, lest it have none itself."""
-    beside = NabSeries(np.full(1, -1.0), [(0, 1)])
-    return nab_score([NabSeries(outcome.alert_score, outcome.windows), beside], threshold)
+    over, under = np.array(gains, np.float64).T
+    return Quotient(100 * over, under)
 
 
 def _middle(values: Floats) -> tuple[float, float]:

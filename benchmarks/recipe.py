@@ -8,11 +8,12 @@ import numpy as np
 
 from anomaliz.core.score import MAX_SURPRISE, score_of
 from anomaliz.core.types import Floats
+from anomaliz.core.verdict import FUSED
 from anomaliz.detection.alerting import STEP_UP
 from anomaliz.detection.series_profile import ALERT_RARITY, ALERT_SURPRISE, RANK_HALF_LIVES, SCORE_HALF_LIFE
 from anomaliz.detection.smoothing import MOST_REMEMBERED, POWER
 from anomaliz.detection.thresholds import from_run_budget
-from anomaliz.evaluation.labelled import FUSED, Labelled, Scored
+from anomaliz.evaluation.labelled import Labelled, Scored
 from anomaliz.evaluation.measures import of_all_rows, of_test_rows
 from benchmarks.readings import Readings, Transform, read
 from benchmarks.variants import (

@@ -13,6 +13,9 @@ from anomaliz.core.types import Flags, Floats, Stamps
 
 Severity = Literal["low", "medium", "critical"]
 
+FUSED = "fused"
+"""Name of all members of a profile together, beside the names of each."""
+
 MEDIUM_SURPRISE = 4.0
 CRITICAL_SURPRISE = 6.0
 

@@ -20,10 +20,11 @@ RESERVED = (*STAMP_COLUMNS, "label", "split")
 TRUTH = {"0": False, "0.0": False, "false": False, "1": True, "1.0": True, "true": True}
 
 
-def stamps_of(frame: "pd.DataFrame") -> Stamps | None:
+def stamps_of(frame: "pd.DataFrame", *, any_order: bool = False) -> Stamps | None:
     """Return the stamps of the frame's stamp column or DatetimeIndex, `(n,)`, or None without either.
 
-    Raises DataError for two of them, and for stamps that cannot be read or do not increase.
+    Raises DataError for two of them, and for stamps that cannot be read or, unless they may have
+    `any_order`, do not increase.
     """
     import pandas as pd
 
@@ -36,7 +37,8 @@ def stamps_of(frame: "pd.DataFrame") -> Stamps | None:
         raise DataError(f"stamps are in {' and '.join(stamps)}: keep one of them", field="timestamp")
     ((name, column),) = stamps.items()
     times = _instants(column, name)
-    require_increasing(times, name)
+    if not any_order:
+        require_increasing(times, name)
     return times
 
 

@@ -3,13 +3,12 @@
 `python -m anomaliz.data.nab` evaluates on it.
 """
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -19,23 +18,16 @@ from anomaliz.core.suggestion import suggestion
 from anomaliz.core.types import Floats, Stamps
 from anomaliz.data.columns import numbers
 from anomaliz.data.nab_cache import NabCache
+from anomaliz.data.nab_content import WINDOWS_FILE, fault_in, parse_windows
 from anomaliz.data.table_file import read_table
 from anomaliz.metrics.nab import windows_of
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 DIRECTORY_VARIABLE = "ANOMALIZ_NAB_DIR"
-WINDOWS_FILE = "labels/combined_windows.json"
 ALIASES: Mapping[str, str] = {
     "cpu_asg": "realKnownCause/cpu_utilization_asg_misconfiguration.csv",
     "ec2_cpu_ac20cd": "realAWSCloudwatch/ec2_cpu_utilization_ac20cd.csv",
 }
 """Short names of the series that are evaluated when none is named."""
-COLUMNS = ("timestamp", "value")
-
-Windows: TypeAlias = Mapping[str, Sequence[Sequence[str]]]
-"""First and last stamp of each window, by series."""
 
 
 class NabFiles(Protocol):
@@ -44,8 +36,11 @@ class NabFiles(Protocol):
     def has(self, name: str) -> bool:
         """Return whether the file can be had."""
 
+    def place(self, name: str) -> Path:
+        """Return where the file lies once it is read."""
+
     def read(self, name: str) -> bytes:
-        """Return the file's content; DataError without it."""
+        """Return the file's content; DataError without it, or when it is plainly another file."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +52,21 @@ class NabFolder:
     def has(self, name: str) -> bool:
         return (self.directory / name).is_file()
 
+    def place(self, name: str) -> Path:
+        return self.directory / name
+
     def read(self, name: str) -> bytes:
+        path = self.place(name)
         try:
-            return (self.directory / name).read_bytes()
+            content = path.read_bytes()
         except OSError as error:
             raise DataError(
-                f"{self.directory / name} cannot be read ({error.strerror}): "
-                "give the folder with NAB's data and labels"
+                f"{path} cannot be read ({error.strerror}): give the folder with NAB's data and labels"
             ) from None
+        fault = fault_in(name, content)
+        if fault:
+            raise DataError(f"{path} {fault}: get it from NAB again")
+        return content
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +81,8 @@ class NabFile:
     """`(n,)` as they stand: some repeat or step back."""
     windows: Sequence[tuple[int, int]]
     """Half-open ranges of rows around the anomalies."""
+    sources: tuple[Path, ...]
+    """Files that this was read from."""
 
 
 class Nab:
@@ -89,7 +93,7 @@ class Nab:
 
     def __init__(self, files: NabFiles) -> None:
         self._files = files
-        self._windows = _parse_windows(files.read(WINDOWS_FILE))
+        self._windows = parse_windows(files.read(WINDOWS_FILE))
 
     @property
     def paths(self) -> list[str]:
@@ -112,12 +116,15 @@ class Nab:
 
     def read(self, path: str) -> NabFile:
         """Return the series at `path`; DataError naming what in it cannot be used."""
-        content = self._files.read(f"data/{path}")
-        frame = read_table(BytesIO(content), path, "csv", None)
+        content, place = self._files.read(f"data/{path}"), self._files.place(f"data/{path}")
+        frame = read_table(BytesIO(content), str(place), "csv", None)
         try:
-            return _file(path, frame, self._windows[path])
+            times = parse_stamps(frame["timestamp"].tolist(), field="timestamp")
+            values = numbers(frame["value"], "value")[:, np.newaxis]
+            windows = windows_of(times, self._windows[path])
         except DataError as error:
-            raise DataError(f"{path}: {error}", field=error.field) from None
+            raise DataError(f"{place}: {error}", field=error.field) from None
+        return NabFile(path, values, times, windows, (place, self._files.place(WINDOWS_FILE)))
 
 
 def find(directory: Path | None = None) -> NabFiles:
@@ -125,32 +132,6 @@ def find(directory: Path | None = None) -> NabFiles:
     if directory is None and os.environ.get(DIRECTORY_VARIABLE):
         directory = Path(os.environ[DIRECTORY_VARIABLE])
     return NabCache.default() if directory is None else NabFolder(directory)
-
-
-def _file(path: str, frame: "pd.DataFrame", windows: Sequence[Sequence[str]]) -> NabFile:
-    for column in COLUMNS:
-        if column not in frame:
-            raise DataError(f"there must be a column {column!r}", field=column)
-    times = parse_stamps(frame["timestamp"].tolist(), field="timestamp")
-    values = numbers(frame["value"], "value")[:, np.newaxis]
-    return NabFile(path, values, times, windows_of(times, windows))
-
-
-def _parse_windows(content: bytes) -> Windows:
-    try:
-        windows = json.loads(content)
-    except ValueError:
-        raise DataError(f"{WINDOWS_FILE} is not JSON: get it from NAB again") from None
-    if not isinstance(windows, dict) or not all(map(_is_entry, windows.items())):
-        raise DataError(f"{WINDOWS_FILE} must have lists of pairs of stamps by series: get it from NAB again")
-    return windows
-
-
-def _is_entry(entry: tuple[str, object]) -> bool:
-    path, windows = entry
-    # A name becomes a place to write to, which must not lie outside the folder that was asked for.
-    inside = not PurePosixPath(path).is_absolute() and ".." not in PurePosixPath(path).parts
-    return inside and isinstance(windows, list) and all(isinstance(window, list) for window in windows)
 
 
 def main() -> None:

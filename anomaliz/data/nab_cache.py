@@ -12,6 +12,7 @@ from urllib.parse import quote
 from urllib.request import urlopen
 
 from anomaliz.core.errors import ConfigError, DataError
+from anomaliz.data.nab_content import fault_in
 
 BASE_URL = "https://raw.githubusercontent.com/numenta/NAB/master"
 URL_VARIABLE = "ANOMALIZ_NAB_URL"
@@ -21,13 +22,16 @@ TIMEOUT = 30.0
 ATTEMPTS = 3
 PAUSE = 0.5
 """Seconds between attempts."""
+AGAIN = "delete it, and it is downloaded again"
+INSTEAD = "connect to the network, or give NAB's folder with --data-dir"
 
 
 @dataclass(frozen=True)
 class NabCache:
     """A folder that is filled from `url`, file by file, so that an interrupted download goes on where it was.
 
-    Beside each file lies `NAME.sha256`, as `sha256sum` writes it, recorded when the file was fetched.
+    Beside each file lies `NAME.sha256`, as `sha256sum` writes it, recorded when the file was fetched. Nothing
+    is kept that is plainly not NAB's. NAB itself publishes no checksums to hold a file against.
     """
 
     directory: Path
@@ -45,19 +49,30 @@ class NabCache:
         """Return True: what is not there is fetched."""
         return True
 
+    def place(self, name: str) -> Path:
+        """Return where `name` is kept."""
+        return self.directory / name
+
     def read(self, name: str) -> bytes:
         """Return the content of `name`; DataError when it cannot be fetched or has changed since it was."""
-        path = self.directory / name
+        path = self.place(name)
         record = path.with_name(f"{path.name}.sha256")
         if not (path.is_file() and record.is_file()):
             self._fetch(name, path, record)
         content = path.read_bytes()
         if _digest(content) != record.read_text().partition(" ")[0]:
-            raise DataError(f"{path} differs from its checksum: delete it, and it is downloaded again")
+            raise DataError(f"{path} differs from its checksum: {AGAIN}")
+        fault = fault_in(name, content)
+        if fault:
+            raise DataError(f"{path} {fault}: {AGAIN}")
         return content
 
     def _fetch(self, name: str, path: Path, record: Path) -> None:
-        content = _download(f"{self.url}/{quote(name)}")
+        url = f"{self.url}/{quote(name)}"
+        content = _download(url)
+        fault = fault_in(name, content)
+        if fault:
+            raise DataError(f"what {url} sends {fault}: {INSTEAD}")
         path.parent.mkdir(parents=True, exist_ok=True)
         # The file comes last: where it is, its checksum is too.
         _replace(record, f"{_digest(content)}  {path.name}\n".encode())
@@ -71,10 +86,7 @@ def _download(url: str, attempts: int = ATTEMPTS) -> bytes:
             return content
     except (OSError, HTTPException) as error:
         if attempts == 1 or isinstance(error, HTTPError):
-            raise DataError(
-                f"{url} cannot be downloaded ({_reason(error)}): "
-                "connect to the network, or give NAB's folder with --data-dir"
-            ) from None
+            raise DataError(f"{url} cannot be downloaded ({_reason(error)}): {INSTEAD}") from None
     time.sleep(PAUSE)
     return _download(url, attempts - 1)
 

@@ -33,18 +33,18 @@ def read_dataset(
     It has a column `timestamp` or `timestamps` (Parquet may have a DatetimeIndex instead), numeric
     feature columns of any name, where an empty cell is missing, an optional `label` (0, 1, false,
     true) and an optional `split` ("train" rows, then "test" rows). Raises DataError that names the
-    column for anything else.
+    file and the column for anything else.
 
     To learn from it takes two rows and a value in every feature; a series that is only there `to_score`
     may lack them. A single row has no step.
     """
-    is_path = isinstance(path, str | Path)
-    source = str(path) if is_path else "the input"
-    name = name or (_name_of(Path(source)) if is_path else "series")
-    dataset = _dataset(read_table(path, source, format, max_rows), source, name)
-    if not to_score:
-        _require_learnable(dataset, source)
-    return dataset
+    if not isinstance(path, str | Path):
+        return _dataset(read_table(path, "the input", format, max_rows), name or "series", to_score)
+    frame = read_table(path, str(path), format, max_rows)
+    try:
+        return _dataset(frame, name or _name_of(Path(path)), to_score)
+    except DataError as error:
+        raise DataError(f"{path}: {error}", field=error.field) from None
 
 
 def series_from_frame(frame: "pd.DataFrame", features: Sequence[str]) -> tuple[Floats, Stamps | None]:
@@ -81,12 +81,10 @@ def rows_from_records(
     return values, _record_stamps(records)
 
 
-def _dataset(frame: "pd.DataFrame", source: str, name: str) -> Dataset:
+def _dataset(frame: "pd.DataFrame", name: str, to_score: bool) -> Dataset:
     times = stamps_of(frame)
     if times is None:
-        raise DataError(
-            f"{source} must have a column 'timestamp', and commas between columns", field="timestamp"
-        )
+        raise DataError("there must be a column 'timestamp', and commas between columns", field="timestamp")
     features = tuple(str(column) for column in frame.columns if column not in RESERVED)
     for feature in features:
         if feature.strip().lower() in RESERVED:
@@ -95,8 +93,8 @@ def _dataset(frame: "pd.DataFrame", source: str, name: str) -> Dataset:
                 field=feature,
             )
     if not features:
-        raise DataError(f"{source} must have a numeric column beside {', '.join(RESERVED)}")
-    return Dataset(
+        raise DataError(f"there must be a numeric column beside {', '.join(RESERVED)}")
+    dataset = Dataset(
         values=np.column_stack([numbers(frame[feature], feature) for feature in features]),
         times=times,
         features=features,
@@ -105,15 +103,18 @@ def _dataset(frame: "pd.DataFrame", source: str, name: str) -> Dataset:
         step=infer_step(times) if len(times) > 1 else None,
         name=name,
     )
+    if not to_score:
+        _require_learnable(dataset)
+    return dataset
 
 
 def _name_of(path: Path) -> str:
     return path.name.removesuffix(".gz").removesuffix(".csv").removesuffix(".parquet")
 
 
-def _require_learnable(dataset: Dataset, source: str) -> None:
+def _require_learnable(dataset: Dataset) -> None:
     if dataset.step is None:
-        raise DataError(f"{source} has a single row: give a longer series")
+        raise DataError("there is a single row: give a longer series")
     for feature, values in zip(dataset.features, dataset.values.T, strict=True):
         if np.isnan(values).all():
             raise DataError(f"column {feature!r} has no values: drop it", field=feature)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from anomaliz.evaluation.options import ConfigOption
+from anomaliz.evaluation import options
 
 BUDGET_KEY = "detection.threshold.alert_budget"
 
@@ -28,7 +28,7 @@ def backtest(
     plots: Annotated[
         Path | None, typer.Option(help="Folder for a plot of the series, and one of each event.")
     ] = None,
-    config: ConfigOption = None,
+    config: options.Config = None,
 ) -> None:
     """Say what a series would have raised, fitted on its first part, and which thresholds there are."""
     from anomaliz.config.loading import load_settings
@@ -40,8 +40,8 @@ def backtest(
     from anomaliz.evaluation.progress import counted
 
     settings = load_settings(config, overrides={} if budget is None else {BUDGET_KEY: budget})
-    outputs = Outputs(json=json, plots=plots)
-    outputs.prepare()
+    outputs = Outputs(json=json, plots=options.plots_in(plots))
+    outputs.prepare([data])
     budgets = BUDGETS if budget is None else ()
     found = run_backtest(read_dataset(data), settings, train_ratio, budgets)
     result = result_of(found)

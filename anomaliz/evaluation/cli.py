@@ -5,18 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from anomaliz.core.errors import MissingExtraError
+from anomaliz.core.errors import AnomalizError, MissingExtraError
+from anomaliz.evaluation import options
 from anomaliz.evaluation.compare_cli import compare
-from anomaliz.evaluation.options import (
-    BundleOption,
-    ConfigOption,
-    JobsOption,
-    JsonOption,
-    NoWindowOption,
-    PlotsOption,
-    ScoresOption,
-    jobs_or_all,
-)
 
 if TYPE_CHECKING:
     from anomaliz.evaluation.labelled import Labelled
@@ -37,16 +28,17 @@ def evaluate(
         float,
         typer.Option(min=0.01, max=0.99, help="Share to fit on of a series without a split column."),
     ] = 0.5,
-    json: JsonOption = None,
-    scores: ScoresOption = None,
-    plots: PlotsOption = None,
-    no_window: NoWindowOption = False,
-    jobs: JobsOption = None,
-    bundle: BundleOption = None,
-    config: ConfigOption = None,
+    json: options.Json = None,
+    scores: options.Scores = None,
+    plots: options.PlotsFolder = None,
+    no_window: options.NoWindow = False,
+    jobs: options.Jobs = None,
+    bundle: options.Bundle = None,
+    config: options.Config = None,
 ) -> None:
     """Say how well labelled anomalies of your series are found, or compare two such runs."""
     if context.invoked_subcommand:
+        _require_none_given(context)
         return
     if not data:
         raise typer.BadParameter("is needed: labelled series to evaluate on", param_hint="--data")
@@ -54,17 +46,31 @@ def evaluate(
     from anomaliz.evaluation.labelled_file import find_files, read_labelled
     from anomaliz.evaluation.outputs import Outputs
     from anomaliz.evaluation.plan import Plan
-    from anomaliz.evaluation.progress import counted
+    from anomaliz.evaluation.progress import counted, warnings_said
     from anomaliz.evaluation.protocols import Protocol
 
-    outputs = Outputs(json, scores, plots)
+    outputs = Outputs(json, scores, options.plots_in(plots))
     plan = Plan(Protocol.EVALUATE, settings_of(config, bundle), outputs, with_window=not no_window)
-    series = [read_labelled(path, labels, train_ratio) for path in counted(find_files(data), "reading")]
+    with warnings_said():
+        series = [read_labelled(path, labels, train_ratio) for path in counted(find_files(data), "reading")]
     run_and_tell(series, plan, jobs)
 
 
+def _require_none_given(context: typer.Context) -> None:
+    """Refuse options before a subcommand, which would do nothing."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if source is not None and source.name == "COMMANDLINE":
+            raise typer.BadParameter(
+                f"is not for {context.invoked_subcommand}: leave it out", param_hint=parameter.opts[0]
+            )
+
+
 def run_and_tell(series: Sequence["Labelled"], plan: "Plan", jobs: int | None) -> None:
-    """Run a benchmark on `series`, write what `plan` asks for, and print the result as a table."""
+    """Run a benchmark on `series`, write what `plan` asks for, and print the result as a table.
+
+    Raises AnomalizError that names the series that failed, when all of this is done for the others.
+    """
     try:
         from anomaliz.evaluation.runs import run
     except ModuleNotFoundError as error:
@@ -72,13 +78,16 @@ def run_and_tell(series: Sequence["Labelled"], plan: "Plan", jobs: int | None) -
             raise  # ours, not an extra's
         raise MissingExtraError.of("Evaluation", "train") from error
     from anomaliz.evaluation.progress import shown, warnings_said
-    from anomaliz.evaluation.report import report
+    from anomaliz.evaluation.report import failures_told, report
     from anomaliz.evaluation.summary import summarise
 
-    plan.outputs.prepare()
+    plan.outputs.prepare([path for one in series for path in one.sources], [one.name for one in series])
     with warnings_said(), shown(len(series)) as done:
-        results = run(series, plan, jobs_or_all(jobs), done)
-    result = summarise(results, plan.protocol, plan.settings)
-    plan.outputs.write_result(result)
-    if not plan.outputs.on_standard_output:
-        typer.echo(report(result))
+        results, failures = run(series, plan, options.jobs_or_all(jobs), done)
+    if results:
+        result = summarise(results, plan.protocol, plan.settings, failures)
+        plan.outputs.write_result(result)
+        if not plan.outputs.on_standard_output:
+            typer.echo(report(result))
+    if failures:
+        raise AnomalizError(failures_told(failures, len(series)))

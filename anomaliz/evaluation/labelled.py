@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from anomaliz.core.types import Flags, Floats, Stamps
-
-FUSED = "fused"
-"""Name of all members of the series profile together."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +29,8 @@ class Labelled:
     """Rows after them that may choose a threshold."""
     windows: Sequence[tuple[int, int]] = ()
     """Half-open row ranges of the labelled anomalies."""
+    sources: tuple[Path, ...] = ()
+    """Files that it was read from, which no output may overwrite."""
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,10 @@ import numpy as np
 
 from anomaliz.core.score import score_of
 from anomaliz.core.stamps import infer_step
-from anomaliz.core.types import Flags, Floats
+from anomaliz.core.types import Flags, Floats, Stamps
+from anomaliz.core.verdict import FUSED
 from anomaliz.detection.thresholds import from_labels
-from anomaliz.evaluation.labelled import FUSED, Labelled, Scored
+from anomaliz.evaluation.labelled import Labelled, Scored
 from anomaliz.metrics.classification import (
     average_precision,
     best_f1,
@@ -122,14 +123,16 @@ def _of_events(labels: Flags, alerts: Flags) -> Measures:
 
 def _per_day(series: Labelled, alerts: Flags) -> float | None:
     """Return the false alarms of a day, None where the stamps do not tell how long a row is."""
-    if series.times is None or len(series.times) < 2:
-        return None
-    # Stamps that step back are few, and a median does not mind them.
-    step = infer_step(series.times)
-    if not step > np.timedelta64(0):
+    if series.times is None or not _mostly_increase(series.times):
         return None
     test = _test(series)
-    return _defined(false_alarms_per_day(series.labels[test], alerts[test], step))
+    return _defined(false_alarms_per_day(series.labels[test], alerts[test], infer_step(series.times)))
+
+
+def _mostly_increase(times: Stamps) -> bool:
+    """Return whether a row takes a positive time: a median does not mind the few stamps that step back."""
+    apart = np.diff(times).astype(np.int64)
+    return bool(len(apart) and np.median(apart) > 0)
 
 
 def _at_tuned(series: Labelled, surprise: Floats, label_free: float) -> Mapping[str, Any]:

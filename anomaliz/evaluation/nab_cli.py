@@ -7,15 +7,7 @@ from typing import Annotated
 import typer
 
 from anomaliz.console import run
-from anomaliz.evaluation.options import (
-    BundleOption,
-    ConfigOption,
-    JobsOption,
-    JsonOption,
-    NoWindowOption,
-    PlotsOption,
-    ScoresOption,
-)
+from anomaliz.evaluation import options
 
 
 class NabProtocol(StrEnum):
@@ -40,13 +32,13 @@ def evaluate_nab(
         Path | None,
         typer.Option(help="Folder with NAB's data and labels. Default: ANOMALIZ_NAB_DIR, else a download."),
     ] = None,
-    json: JsonOption = None,
-    scores: ScoresOption = None,
-    plots: PlotsOption = None,
-    no_window: NoWindowOption = False,
-    jobs: JobsOption = None,
-    bundle: BundleOption = None,
-    config: ConfigOption = None,
+    json: options.Json = None,
+    scores: options.Scores = None,
+    plots: options.PlotsFolder = None,
+    no_window: options.NoWindow = False,
+    jobs: options.Jobs = None,
+    bundle: options.Bundle = None,
+    config: options.Config = None,
 ) -> None:
     """Say how well the anomalies of the Numenta Anomaly Benchmark are found."""
     named = [*(series or []), *(more or [])]
@@ -61,7 +53,8 @@ def evaluate_nab(
     from anomaliz.evaluation.protocols import Protocol, labelled
 
     rules = Protocol(protocol.value)
-    plan = Plan(rules, settings_of(config, bundle), Outputs(json, scores, plots), with_window=not no_window)
+    outputs = Outputs(json, scores, options.plots_in(plots))
+    plan = Plan(rules, settings_of(config, bundle), outputs, with_window=not no_window)
     nab = Nab(find(data_dir))
     paths = nab.paths if every else nab.resolve(named or list(ALIASES))
     found = [labelled(nab.read(path), rules) for path in counted(paths, "reading")]

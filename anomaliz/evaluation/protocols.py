@@ -64,4 +64,5 @@ def labelled(file: NabFile, protocol: Protocol) -> Labelled:
         n_train=n_train,
         n_validation=n_validation,
         windows=file.windows,
+        sources=file.sources,
     )

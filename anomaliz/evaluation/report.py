@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 
 from anomaliz.evaluation.measures import RANKING
 from anomaliz.evaluation.protocols import DETECTORS, Protocol
+from anomaliz.evaluation.runs import Failure
 from anomaliz.evaluation.text_table import number_cell, text_table
 
 OF_NAB = ("vus_pr", "auc_pr", "best_f1", "f1", "nab")
@@ -28,6 +29,15 @@ def report(result: Mapping[str, Any]) -> str:
     else:
         tables = [_by_series({**result["series"], MEAN: result["mean"]}, OF_EVALUATE)]
     return "\n\n".join([*tables, _by_detector(result)])
+
+
+def failures_told(failures: Sequence[Failure], n_series: int) -> str:
+    """Return the sentence that ends a run of `n_series` in which some failed: each reason with its series."""
+    reasons: dict[str, list[str]] = {}
+    for failure in failures:
+        reasons.setdefault(failure.why, []).append(failure.name)
+    told = "; ".join(f"{', '.join(names)}: {why}" for why, names in reasons.items())
+    return told if n_series == 1 else f"{len(failures)} of {n_series} series failed: {told}"
 
 
 def _nab(result: Mapping[str, Any]) -> str:

@@ -24,8 +24,10 @@ def score_labelled(series: Labelled, settings: Settings, *, with_window: bool = 
     """Fit every member on the training rows of `series` and score those behind them.
 
     The readings are those of the series profile; the window detectors are scored beside it, or left out.
-    No member sees a label or a row's future. Raises DataError when the training rows are too few.
+    No member sees a label or a row's future. Raises DataError when the training rows are too few, or a
+    column has no value in them.
     """
+    _require_values(series)
     judged = judge_series(series, settings)
     scored = judged.scored()
     if not with_window:
@@ -38,6 +40,17 @@ def score_labelled(series: Labelled, settings: Settings, *, with_window: bool = 
         thresholds={**scored.thresholds, **dict.fromkeys(beside, judged.label_free)},
         seconds=scored.seconds + time.perf_counter() - began,
     )
+
+
+def _require_values(series: Labelled) -> None:
+    empty = np.isnan(series.values[: series.n_train]).all(axis=0)
+    if empty.any():
+        feature = series.features[int(np.argmax(empty))]
+        raise DataError(
+            f"column {feature!r} has no values in the {series.n_train} training rows: "
+            "drop it, or train on more rows",
+            field=feature,
+        )
 
 
 def _window_surprise(series: Labelled, settings: Settings) -> Mapping[str, Floats]:

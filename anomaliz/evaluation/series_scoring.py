@@ -11,8 +11,8 @@ from anomaliz.config.settings import Settings
 from anomaliz.core.score import score_of
 from anomaliz.core.stamps import infer_step, rows_a_day
 from anomaliz.core.types import Floats
-from anomaliz.core.verdict import ScoringState, Status, Verdicts
-from anomaliz.evaluation.labelled import FUSED, Labelled, Scored
+from anomaliz.core.verdict import FUSED, ScoringState, Status, Verdicts
+from anomaliz.evaluation.labelled import Labelled, Scored
 from anomaliz.preprocessing.gaps import forward_fill
 
 

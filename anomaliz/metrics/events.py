@@ -3,9 +3,8 @@
 import numpy as np
 
 from anomaliz.core.errors import DataError
+from anomaliz.core.stamps import DAY
 from anomaliz.core.types import Flags, Floats
-
-DAY = np.timedelta64(1, "D")
 
 
 def runs(flags: Flags) -> list[tuple[int, int]]:

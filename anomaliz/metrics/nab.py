@@ -66,6 +66,15 @@ class NabSeries:
         _require_apart(self.windows, len(scores))
 
 
+class NabGain(NamedTuple):
+    """What one series adds to the score, which is 100 times the sum of `gained` over that of `most`."""
+
+    gained: float
+    """Over detecting nothing; negative where false detections cost more than what is found."""
+    most: float
+    """What there is to gain, 0 without a window."""
+
+
 class _Rows(NamedTuple):
     """The rows behind the probation of all series, `(k,)` each."""
 
@@ -107,14 +116,22 @@ def nab_score(series: Sequence[NabSeries], threshold: float, profile: NabProfile
     Windows that end within the probation are left out. Raises DataError when no window is left, and for
     a threshold that is NaN.
     """
+    gains = [nab_gain(one, threshold, profile) for one in series]
+    most = sum(gain.most for gain in gains)
+    if not most:
+        raise _no_windows()
+    return 100 * sum(gain.gained for gain in gains) / most
+
+
+def nab_gain(series: NabSeries, threshold: float, profile: NabProfile = STANDARD) -> NabGain:
+    """Return what one series adds to the score at `threshold`; DataError for one that is NaN."""
     if math.isnan(threshold):
         raise DataError("threshold must be a number, or infinite to detect nothing", field="threshold")
-    rows = _rows(series, profile)
-    detected = rows.scores >= threshold
-    value = np.where(detected, rows.value, 0.0)
-    gain = value[rows.window == OUTSIDE].sum()
-    gain += sum(value[rows.window == number].max() for number in _numbers(rows))
-    return _normalised(gain, rows, profile)
+    rows = _weigh(series, profile, 0)
+    value = np.where(rows.scores >= threshold, rows.value, 0.0)
+    gained = value[rows.window == OUTSIDE].sum()
+    gained += sum(value[rows.window == number].max() for number in _numbers(rows))
+    return NabGain(float(gained), _most(rows, profile))
 
 
 def best_nab_score(series: Sequence[NabSeries], profile: NabProfile = STANDARD) -> tuple[float, float]:
@@ -169,7 +186,7 @@ def _rows(series: Sequence[NabSeries], profile: NabProfile) -> _Rows:
         parts.append(_weigh(one, profile, n_windows))
         n_windows += len(one.windows)
     if all((part.window == OUTSIDE).all() for part in parts):
-        raise DataError("no NAB score without windows: give a series with one behind its probation")
+        raise _no_windows()
     scores, window, value = zip(*parts, strict=True)
     return _Rows(np.concatenate(scores), np.concatenate(window), np.concatenate(value))
 
@@ -212,4 +229,13 @@ def _numbers(rows: _Rows) -> NDArray[np.int64]:
 
 def _normalised(gain: float, rows: _Rows, profile: NabProfile) -> float:
     """Return `gain`, over detecting nothing, as a share of the most that there is, in percent."""
-    return float(100 * gain / (len(_numbers(rows)) * (profile.reward + profile.miss)))
+    return float(100 * gain / _most(rows, profile))
+
+
+def _most(rows: _Rows, profile: NabProfile) -> float:
+    """Return the most that there is to gain over detecting nothing."""
+    return len(_numbers(rows)) * (profile.reward + profile.miss)
+
+
+def _no_windows() -> DataError:
+    return DataError("no NAB score without windows: give a series with one behind its probation")

@@ -60,16 +60,20 @@ def buffer_of(values: Floats) -> int:
     """Return the longest buffer for a series: the period of `values (n,)` or `(n, n_features)`, in rows.
 
     It is the lag of the highest peak of the autocorrelation, or 125 where there is none or it is shorter
-    than 6 rows or longer than 303 (TSB-AD's `find_length_rank`). The first feature stands for all, and
-    its missing rows are left out. Raises DataError for infinite values, or none.
+    than 6 rows or longer than 303 (TSB-AD's `find_length_rank`). The first feature with values stands for
+    all, and its missing rows are left out; 125 where none has any. Raises DataError for infinite values.
     """
-    values = np.asarray(values, dtype=np.float64)
-    first = values[:, 0] if values.ndim == 2 else values
-    present = first[~np.isnan(first)][:LONGEST_SERIES]
-    if not len(present) or not np.isfinite(present).all():
-        raise DataError("values must hold a finite one, and none that is infinite", field="values")
-    period = _highest_peak(_autocovariance(present))
+    present = _first_present(np.asarray(values, dtype=np.float64))[:LONGEST_SERIES]
+    if not np.isfinite(present).all():
+        raise DataError("values must be finite, or NaN where they are missing", field="values")
+    period = _highest_peak(_autocovariance(present)) if len(present) else None
     return DEFAULT_BUFFER if period is None or period not in BELIEVED else period
+
+
+def _first_present(values: Floats) -> Floats:
+    """Return what is not missing of the first feature that has something, `(m,)`."""
+    features = values.T if values.ndim == 2 else values[np.newaxis]
+    return next((one[~np.isnan(one)] for one in features if not np.isnan(one).all()), np.empty(0))
 
 
 def _checked(labels: Flags, scores: Floats, buffer: int) -> tuple[Flags, Floats]:

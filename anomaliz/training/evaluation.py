@@ -8,6 +8,7 @@ import numpy as np
 
 from anomaliz.core.score import score_of
 from anomaliz.core.types import Flags, Floats
+from anomaliz.core.verdict import FUSED
 from anomaliz.detection.profile import Judgement, Profile
 from anomaliz.detection.thresholds import decide
 from anomaliz.metrics.classification import (
@@ -19,7 +20,6 @@ from anomaliz.metrics.classification import (
     thin,
 )
 
-FUSED = "fused"
 SUMMARISED = ("precision", "recall", "f1", "roc_auc", "pr_auc", "false_alarm_rate")
 
 

@@ -6,9 +6,10 @@ import pytest
 from anomaliz.bundle.series import SeriesScorer
 from anomaliz.core.score import score_of
 from anomaliz.core.types import Flags, Floats
+from anomaliz.core.verdict import FUSED
 from anomaliz.data.behaviour import FEATURES, STEP, realistic_behaviour
 from anomaliz.data.synthetic import START
-from anomaliz.evaluation.labelled import FUSED, Labelled
+from anomaliz.evaluation.labelled import Labelled
 from anomaliz.metrics.events import runs
 from benchmarks.recipe import BUDGET, AlertRule, Kitchen, Recipe
 from benchmarks.variants import TAIL_QUANTILE, alerts, empirical_tail, frozen_tail, maximum, median, min_max

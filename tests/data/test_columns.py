@@ -88,6 +88,12 @@ def test_stamps_that_cannot_be_used_are_refused(column: object, fault: str) -> N
     assert refusal.value.field == "timestamp"
 
 
+def test_stamps_in_any_order_stand_as_they_are() -> None:
+    times = stamps_of(pd.DataFrame({"timestamp": HOURS[[1, 0, 0]]}), any_order=True)
+    assert times is not None
+    np.testing.assert_array_equal(times, INSTANTS[[1, 0, 0]])
+
+
 def test_stamps_in_two_places_are_refused() -> None:
     with pytest.raises(DataError, match="stamps are in timestamp and index"):
         stamps_of(pd.DataFrame({"timestamp": HOURS}, index=HOURS))

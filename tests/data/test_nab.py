@@ -24,22 +24,27 @@ REPEATS = "realKnownCause/ec2_request_latency_system_failure.csv"
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Serves a folder; of the next `cuts` answers it sends the first half."""
+    """Serves a folder, or a `page` for everything; of the next `cuts` answers it sends the first half."""
 
     cuts = 0
+    page: bytes | None = None
     asked: tuple[str, ...] = ()
 
     def do_GET(self) -> None:
         type(self).asked += (self.path,)
+        if self.page:
+            return self._send(self.page, len(self.page))
         if not type(self).cuts:
             return super().do_GET()
         type(self).cuts -= 1
         content = (Path(self.directory) / self.path[1:]).read_bytes()
+        return self._send(content[: len(content) // 2], len(content))
+
+    def _send(self, content: bytes, length: int) -> None:
         self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Content-Length", str(length))
         self.end_headers()
-        self.wfile.write(content[: len(content) // 2])
-        return None
+        self.wfile.write(content)
 
     def log_message(self, *_: object) -> None:
         pass
@@ -156,14 +161,15 @@ def test_windows_that_are_none_are_refused(tmp_path: Path, windows: object) -> N
     [
         ("timestamp,height\n2020-01-01,1\n", "column 'value'"),
         ("timestamp,value\n2020-01-01,high\n", "must be numbers, got 'high' in row 0"),
+        ("<html>", "must have a column 'timestamp', and commas between columns: get it from NAB again"),
         ("timestamp,value\nnever,1\n", "timestamp must be ISO-8601"),
         ("timestamp,value\n2021-01-01,1\n", "no row lies in the window"),
-        ("", "is empty"),
+        ("", "must have a column 'timestamp'"),
     ],
 )
-def test_a_bad_file_is_named_with_its_fault(tmp_path: Path, text: str, said: str) -> None:
+def test_a_bad_file_is_named_with_its_place_and_fault(tmp_path: Path, text: str, said: str) -> None:
     nab = write_nab(tmp_path, {"g/one.csv": [["2020-01-01", "2020-01-02"]]}, one=text)
-    with pytest.raises(DataError, match=r"g/one\.csv") as caught:
+    with pytest.raises(DataError, match=rf"^{tmp_path}/data/g/one\.csv") as caught:
         nab.read("g/one.csv")
     assert said in str(caught.value)
 
@@ -197,6 +203,29 @@ def test_a_changed_file_is_refused(cache: NabCache) -> None:
     (cache.directory / WINDOWS_FILE).write_text("{}")
     with pytest.raises(DataError, match="differs from its checksum: delete it"):
         cache.read(WINDOWS_FILE)
+
+
+LOGIN = b"<html><body>Welcome to our network: log in, please.</body></html>"
+
+
+@pytest.mark.parametrize("name", [WINDOWS_FILE, f"data/{CPU_ASG}"])
+def test_a_page_in_place_of_a_file_is_not_kept(server: Server, cache: NabCache, name: str) -> None:
+    server.handler.page = LOGIN
+    with pytest.raises(DataError, match=rf"^what {server.url}/{name} sends (is not|must).*--data-dir$"):
+        cache.read(name)
+    assert not files(cache.directory)
+    server.handler.page = None
+    assert cache.read(name)
+
+
+@pytest.mark.parametrize("name", [WINDOWS_FILE, f"data/{CPU_ASG}"])
+def test_a_page_that_was_kept_is_named_with_its_place(cache: NabCache, name: str) -> None:
+    path = cache.place(name)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(LOGIN)
+    path.with_name(f"{path.name}.sha256").write_text(hashlib.sha256(LOGIN).hexdigest())
+    with pytest.raises(DataError, match=rf"^{path} .*: delete it, and it is downloaded again$"):
+        cache.read(name)
 
 
 def test_a_file_without_a_checksum_is_downloaded_again(cache: NabCache) -> None:

@@ -62,14 +62,14 @@ def test_every_format_gives_the_same_series(tmp_path: Path, file_name: str) -> N
 
 
 BAD_FILES = {
-    "cpu\n1\n2\n": "the input must have a column 'timestamp', and commas between columns",
-    "time,cpu\n0,1\n60,2\n": "the input must have a column 'timestamp', and commas between columns",
+    "cpu\n1\n2\n": "there must be a column 'timestamp', and commas between columns",
+    "time,cpu\n0,1\n60,2\n": "there must be a column 'timestamp', and commas between columns",
     "timestamp,cpu,Label\n0,1,0\n60,2,0\n": "column 'Label' is reserved: write 'label', or rename it",
     "timestamp,label\n0,1\n60,0\n": (
-        "the input must have a numeric column beside timestamp, timestamps, label, split"
+        "there must be a numeric column beside timestamp, timestamps, label, split"
     ),
     "timestamp,timestamps,cpu\n0,0,1\n60,60,2\n": "stamps are in timestamp and timestamps: keep one of them",
-    "timestamp,cpu\n0,1\n": "the input has a single row: give a longer series",
+    "timestamp,cpu\n0,1\n": "there is a single row: give a longer series",
     "timestamp,cpu\n0,1\n60,idle\n": "column 'cpu' must be numbers, got 'idle' in row 1",
     'timestamp,cpu\n0,1\n60,"2,5"\n': "column 'cpu' must be numbers, got '2,5' in row 1",
     "timestamp,cpu\n0,0x10\n60,2\n": "column 'cpu' must be numbers, got '0x10' in row 0",
@@ -106,6 +106,14 @@ BAD_FILES = {
 def test_each_fault_has_its_sentence(text: str) -> None:
     with pytest.raises(DataError, match=f"^{re.escape(BAD_FILES[text])}$"):
         read(text)
+
+
+def test_a_fault_is_told_with_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "s.csv"
+    path.write_text("timestamp,cpu\n60,1\n0,2\n")
+    with pytest.raises(DataError, match=rf"^{path}: timestamp must increase, but goes back") as refusal:
+        read_dataset(path)
+    assert refusal.value.field == "timestamp"
 
 
 def test_a_constant_column_is_kept() -> None:

@@ -52,7 +52,11 @@ def test_a_wanted_budget_sets_the_threshold(server: Path, tmp_path: Path) -> Non
     [
         (["--data", "absent.csv"], "absent.csv does not exist"),
         (["--data", "short.csv"], "short has 50 rows"),
-        (["--data", "still.csv"], "must have a column 'timestamp'"),
+        (["--data", "still.csv"], "still.csv: there must be a column 'timestamp'"),
+        (["--data", "back.csv"], "back.csv: timestamp must increase"),
+        (["--data", "mixed.csv"], "mixed.csv: column 'split' must have all train rows before"),
+        (["--data", "short.csv", "--json", "short.csv"], "--json would overwrite short.csv"),
+        (["--data", "short.csv", "--plots", "still.csv"], "still.csv is a file: give --plots another place"),
         (["--data", "short.csv", "--budget", "1"], "detection.threshold.alert_budget"),
         (["--data", "short.csv", "--json", "."], "is a folder: give --json a file"),
     ],
@@ -60,6 +64,8 @@ def test_a_wanted_budget_sets_the_threshold(server: Path, tmp_path: Path) -> Non
 def test_an_error_is_one_sentence(arguments: list[str], said: str, tmp_path: Path) -> None:
     (tmp_path / "short.csv").write_text("timestamp,value\n" + "".join(f"{60 * i},{i}\n" for i in range(50)))
     (tmp_path / "still.csv").write_text("value\n1\n2\n")
+    (tmp_path / "back.csv").write_text("timestamp,value\n60,1\n0,2\n")
+    (tmp_path / "mixed.csv").write_text("timestamp,value,split\n0,1,test\n60,2,train\n")
     done = backtest(*arguments, cwd=tmp_path)
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -34,6 +35,11 @@ def nab(*arguments: object, cwd: Path, **variables: str) -> subprocess.Completed
 
 def anomaliz(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     return run(*arguments, cwd=cwd, module="anomaliz.cli")
+
+
+def plain(text: str) -> str:
+    """Return what typer says without its box and line breaks."""
+    return " ".join(text.replace("│", " ").split())
 
 
 @pytest.fixture
@@ -125,6 +131,90 @@ def test_evaluate_a_labelled_file_and_compare_the_run_with_itself(server: Path, 
     compared = anomaliz("evaluate", "compare", "a.json", "a.json", cwd=tmp_path)
     assert compared.returncode == 0, compared.stderr
     assert "vus_pr" in compared.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--data", "x.csv", "compare", "a.json", "a.json"), ("--no-window", "compare", "a", "b")]
+)
+def test_options_that_would_do_nothing_are_misuse(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    done = anomaliz("evaluate", *arguments, cwd=tmp_path)
+    assert done.returncode == 2
+    assert f"Invalid value for {arguments[0]}: is not for compare: leave it out" in plain(done.stderr)
+
+
+def test_what_is_done_is_written_when_another_series_fails(server: Path, tmp_path: Path) -> None:
+    whole = pd.read_csv(server)
+    folder = tmp_path / "data"
+    folder.mkdir()
+    whole.to_csv(folder / "good.csv", index=False)
+    for name in ("empty.csv", "empty too.csv"):
+        gone = whole["split"] == "train"
+        whole.assign(m03=whole["m03"].mask(gone)).to_csv(folder / name, index=False)
+    options = ("--json", "a.json", "--scores", "scores", "--no-window")
+    done = anomaliz("evaluate", "--data", "data/*.csv", *options, cwd=tmp_path)
+    assert done.returncode == 1
+    why = "column 'm03' has no values in the 700 training rows: drop it, or train on more rows"
+    assert done.stderr.splitlines()[-1] == (f"error: 2 of 3 series failed: empty too.csv, empty.csv: {why}")
+    found = json.loads((tmp_path / "a.json").read_text())
+    assert list(found["series"]) == ["good.csv"]
+    assert found["failed"] == {"empty too.csv": why, "empty.csv": why}
+    assert [path.name for path in (tmp_path / "scores").iterdir()] == ["good.csv"]
+    assert "good.csv" in done.stdout
+
+
+def test_a_column_without_test_values_does_not_stop_the_run(server: Path, tmp_path: Path) -> None:
+    whole = pd.read_csv(server)
+    whole.assign(m01=whole["m01"].mask(whole["split"] == "test")).to_csv(server, index=False)
+    done = anomaliz("evaluate", "--data", server, "--json", "-", "--no-window", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["mean"]["vus_pr"] > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--scores", "ow"), "--scores would overwrite ow/three.csv, which is read: give another folder"),
+        (("--json", "ow/three.csv"), "--json would overwrite ow/three.csv, which is read: give another file"),
+        (("--json", "ow/three.csv/x.json"), "ow/three.csv is a file: give --json another place"),
+        (("--plots", "ow/three.csv"), "ow/three.csv is a file: give --plots another place"),
+    ],
+)
+def test_input_stays_as_it_is(server: Path, tmp_path: Path, options: tuple[str, ...], said: str) -> None:
+    (tmp_path / "ow").mkdir()
+    path = server.rename(tmp_path / "ow" / "three.csv")
+    before = path.read_bytes()
+    done = anomaliz("evaluate", "--data", "ow/*.csv", *options, cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (1, f"error: {said}\n")
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--scores", "data"), f"--scores would overwrite data/{SERIES[0]}"),
+        (("--json", "labels/combined_windows.json"), "--json would overwrite labels/combined_windows.json"),
+    ],
+)
+def test_files_of_nab_stay_as_they_are(
+    shared: Path, tmp_path: Path, options: tuple[str, ...], said: str
+) -> None:
+    for name in (f"data/{SERIES[0]}", "labels/combined_windows.json"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        shutil.copy(shared / "nab" / name, tmp_path / name)
+    done = nab("--series", SERIES[0], "--data-dir", ".", *options, cwd=tmp_path)
+    assert (done.returncode, done.stderr.partition(",")[0]) == (1, f"error: {said}")
+
+
+def test_stamps_that_repeat_are_told_of_and_taken(shared: Path, tmp_path: Path) -> None:
+    path = "realTraffic/speed_t4013.csv"
+    file = Nab(NabFolder(shared / "nab")).read(path)
+    labels = labels_of(len(file.times), file.windows).astype(int)
+    frame = pd.DataFrame({"timestamp": file.times, "value": file.values[:, 0], "label": labels})
+    frame.to_csv(tmp_path / "s.csv", index=False)
+    done = anomaliz("evaluate", "--data", "s.csv", "--json", "-", "--no-window", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith("warning: s.csv: 1 stamp is not later than the one before")
+    assert json.loads(done.stdout)["mean"]["vus_pr"] > 0
 
 
 @pytest.mark.parametrize(

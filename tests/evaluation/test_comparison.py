@@ -10,19 +10,34 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from anomaliz.config.loading import load_settings
 from anomaliz.core.errors import DataError
 from anomaliz.data.dataset import DataWarning
 from anomaliz.evaluation.compare_cli import compare as compare_command
 from anomaliz.evaluation.comparison import Comparison, compare, read_run, table
 from anomaliz.evaluation.labelled import Labelled, Scored
 from anomaliz.evaluation.measures import of_all_rows
+from anomaliz.evaluation.nab_gains import NAB_MEASURES
+from anomaliz.evaluation.protocols import Protocol
+from anomaliz.evaluation.runs import Result
+from anomaliz.evaluation.summary import summarise
+from anomaliz.metrics.nab import PROFILES
 
 VALUES = st.lists(st.floats(0, 1), min_size=2, max_size=30)
 
 
-def run_of(values: Any, measure: str = "vus_pr", protocol: str = "nab") -> dict[str, Any]:
+def run_of(values: Any, measure: str = "vus_pr", protocol: str = "evaluate") -> dict[str, Any]:
     series = {f"group/{i:03}.csv": {measure: value} for i, value in enumerate(values)}
     return {"protocol": protocol, "mean": {}, "series": series}
+
+
+def gains(most: float, gained: float, at_default: float) -> dict[str, Any]:
+    known = {"most": most, "gained": gained, "gained_at_default_threshold": at_default}
+    return {"nab_gains": dict.fromkeys(PROFILES, known), "vus_pr": 0.5}
+
+
+def nab_run(**series: dict[str, Any]) -> dict[str, Any]:
+    return {"protocol": "nab", "series": series}
 
 
 def only(comparisons: list[Comparison]) -> Comparison:
@@ -129,6 +144,56 @@ def test_every_measure_of_a_run_is_compared_but_the_threshold(rng: np.random.Gen
     assert {found.measure for found in compare(run, run)} == {*run["series"]["s.csv"]} - {"threshold"}
 
 
+def test_nab_scores_are_of_all_series_together() -> None:
+    a = nab_run(one=gains(2, 1.0, 0.5), two=gains(6, 3.0, 1.5), none=gains(0, -1.0, 0.0))
+    b = nab_run(one=gains(2, 2.0, 0.5), two=gains(6, 5.0, 1.5), none=gains(0, 0.0, -1.0))
+    found = {comparison.measure: comparison for comparison in compare(a, b)}
+    assert list(found) == [*NAB_MEASURES, "vus_pr"]
+    best, default = found["nab_standard"], found["nab_standard_at_default_threshold"]
+    assert (best.n_series, best.mean_a, best.mean_b) == (3, 100 * 3 / 8, 100 * 7 / 8)
+    assert (best.difference, best.b_better) == (50, 1)
+    assert (default.mean_a, default.mean_b, default.difference) == (25, 12.5, -12.5)
+
+
+def test_nab_scores_compared_are_those_of_the_runs(rng: np.random.Generator) -> None:
+    windows = {"a/1.csv": [(300, 400)], "a/2.csv": [(200, 250), (600, 700)], "b/3.csv": []}
+    runs = []
+    for _ in range(2):
+        scores = {name: rng.exponential(size=1000) for name in windows}
+        results = [
+            Result(name, {"detectors": {}}, windows[name], score, score > 3, 1.0)
+            for name, score in scores.items()
+        ]
+        runs.append(summarise(results, Protocol.NAB, load_settings(environ={}, env_file=None)))
+    found = {comparison.measure: comparison for comparison in compare(*runs)}
+    for profile in PROFILES:
+        best, default = found[f"nab_{profile}"], found[f"nab_{profile}_at_default_threshold"]
+        a, b = (run["nab"][profile] for run in runs)
+        assert (best.mean_a, best.mean_b) == pytest.approx((a["score"], b["score"]))
+        assert (default.mean_a, default.mean_b) == pytest.approx(
+            (a["score_at_default_threshold"], b["score_at_default_threshold"])
+        )
+    lower, upper = best.interval
+    assert lower < best.difference < upper
+
+
+def test_the_interval_of_a_nab_score_is_that_of_a_mean_where_series_weigh_alike(
+    rng: np.random.Generator,
+) -> None:
+    values = rng.uniform(0, 2, (2, 30))
+    runs = [nab_run(**{f"{i:02}": gains(2, v, v) for i, v in enumerate(one)}) for one in values.tolist()]
+    means = [run_of((50 * one).tolist()) for one in values]
+    found, mean = compare(*runs)[0], only(compare(*means))
+    assert found.interval == pytest.approx(mean.interval)
+    assert found.b_better == mean.b_better
+
+
+def test_a_run_without_gains_is_told_not_to_be_compared_by_nab_scores() -> None:
+    old = {"protocol": "nab", "series": {"one": {"vus_pr": 0.4}}}
+    with pytest.warns(DataWarning, match=r"^A has no nab_gains by series, so NAB scores are not compared"):
+        assert only(compare(old, nab_run(one=gains(2, 1, 1)))).measure == "vus_pr"
+
+
 def test_only_wanted_measures_are_compared() -> None:
     run = {"series": {"s.csv": {"f1": 0.5, "vus_pr": 0.4, "seconds": 3.0}}}
     assert [found.measure for found in compare(run, run)] == ["vus_pr", "f1"]
@@ -141,8 +206,8 @@ def test_only_wanted_measures_are_compared() -> None:
         (run_of([1]), {"mean": {}}, {}, "B is not a run"),
         (run_of([1]), {"series": {"s.csv": 0.5}}, {}, "B is not a run"),
         ([], run_of([1]), {}, "A is not a run"),
-        (run_of([1]), {"protocol": "nab", "series": {"else.csv": {}}}, {}, "share no series"),
-        (run_of([1]), run_of([1], protocol="split"), {}, "protocols 'nab' and 'split'"),
+        (run_of([1]), {"protocol": "evaluate", "series": {"else.csv": {}}}, {}, "share no series"),
+        (run_of([1]), run_of([1], protocol="split"), {}, "protocols 'evaluate' and 'split'"),
         (run_of([1]), run_of([1], "f1"), {}, "no measure in common"),
         (run_of([None]), run_of([None]), {}, "no measure in common"),
         (run_of([1]), run_of([float("nan")]), {}, r"vus_pr of group/000\.csv must be a number or null"),
@@ -150,6 +215,14 @@ def test_only_wanted_measures_are_compared() -> None:
         (run_of([1]), run_of([1]), {"measures": ["vus"]}, "did you mean 'vus_pr'"),
         (run_of([1]), run_of([1]), {"measures": ["f1"]}, "no series has f1"),
         (run_of([1]), run_of([1]), {"n_resamples": 0}, "n_resamples must be at least 1"),
+        (nab_run(s=gains(2, 1, 1)), nab_run(s=gains(4, 1, 1)), {}, "s has other windows in B"),
+        (nab_run(s=gains(2, 1, 1)), nab_run(s={"nab_gains": [1]}), {}, "must be gains by profile"),
+        (
+            nab_run(s=gains(2, 1, 1)),
+            nab_run(s={"nab_gains": {"standard": {"most": "2", "gained": 1}}}),
+            {},
+            "nab_gains most of s must be a number or null, got '2'",
+        ),
     ],
 )
 def test_what_cannot_be_compared_is_refused_with_a_reason(a: Any, b: Any, options: Any, reason: str) -> None:

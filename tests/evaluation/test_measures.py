@@ -108,7 +108,14 @@ def test_ranking_reads_the_rank_score_and_f1_the_score() -> None:
     assert found["f1"] == 0.0
 
 
-@pytest.mark.parametrize("times", [None, np.full(N, np.datetime64("2024-01-01", "ns"))])
+@pytest.mark.parametrize(
+    "times",
+    [
+        None,
+        np.full(N, np.datetime64("2024-01-01", "ns")),
+        np.datetime64("2024-01-01", "ns") - np.arange(N) * HOUR,
+    ],
+)
 def test_without_a_step_false_alarms_have_no_rate_per_day(times) -> None:
     series = replace(labelled((300, 320)), times=times)
     assert of_test_rows(perfect(series))["false_alarms_per_day"] is None
@@ -134,6 +141,18 @@ def test_the_buffer_is_read_off_the_rows_that_count() -> None:
     known, again = (scored(one, readings) for one in (series, changed))
     assert of_test_rows(again) == of_test_rows(known)
     assert of_all_rows(again)["vus_pr"] != of_all_rows(known)["vus_pr"]
+
+
+def test_a_column_that_is_empty_in_the_rows_that_count_takes_no_part() -> None:
+    series = labelled((300, 320))
+    values, empty = series.values, series.values.copy()
+    empty[N_TRAIN:] = np.nan
+    readings = np.random.default_rng(2).normal(2 * series.labels, 1)
+    one, two = (
+        scored(replace(series, values=np.hstack(columns), features=("a", "b")), readings)
+        for columns in ([empty, values], [values, empty])
+    )
+    assert of_test_rows(one) == of_test_rows(two)
 
 
 def test_the_fusion_comes_first_among_detectors() -> None:

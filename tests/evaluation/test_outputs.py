@@ -12,9 +12,10 @@ from anomaliz.config.loading import load_settings
 from anomaliz.core.errors import AnomalizError
 from anomaliz.data.nab import ALIASES, Nab, NabFolder
 from anomaliz.evaluation.labelled import Scored
-from anomaliz.evaluation.outputs import Outputs
+from anomaliz.evaluation.outputs import Outputs, Plots
 from anomaliz.evaluation.protocols import Protocol, labelled
 from anomaliz.evaluation.scoring import score_labelled
+from anomaliz.visualization.benchmark import plot_scored
 
 PATH = ALIASES["ec2_cpu_ac20cd"]
 
@@ -60,7 +61,7 @@ def test_stamps_are_whole_seconds_where_all_are(scored: Scored, tmp_path: Path, 
 
 
 def test_a_plot_has_the_place_of_the_series(scored: Scored, tmp_path: Path) -> None:
-    Outputs(plots=tmp_path).write(scored)
+    Outputs(plots=Plots(tmp_path, plot_scored)).write(scored)
     assert (tmp_path / f"{PATH}.png").read_bytes().startswith(b"\x89PNG")
 
 
@@ -83,3 +84,50 @@ def test_the_result_is_a_file_in_a_folder_that_is_made(tmp_path: Path) -> None:
 def test_a_folder_in_the_place_of_the_result_is_known_before_the_work(tmp_path: Path) -> None:
     with pytest.raises(AnomalizError, match="is a folder: give --json a file"):
         Outputs(json=tmp_path).prepare()
+
+
+@pytest.fixture
+def given(tmp_path: Path) -> Path:
+    """A file that is read."""
+    path = tmp_path / "in" / "three.csv"
+    path.parent.mkdir()
+    path.write_text("value,label\n")
+    return path
+
+
+@pytest.mark.parametrize("link", [None, Path.symlink_to, Path.hardlink_to])
+def test_no_output_takes_the_place_of_an_input(given: Path, tmp_path: Path, link) -> None:
+    target, folder = given, given.parent
+    if link:
+        folder = tmp_path / "out"
+        folder.mkdir()
+        target = folder / given.name
+        link(target, given)
+    for outputs, said in (
+        (Outputs(scores=folder), f"--scores would overwrite {target}, which is read: give another folder"),
+        (Outputs(json=target), f"--json would overwrite {target}, which is read: give another file"),
+    ):
+        with pytest.raises(AnomalizError) as caught:
+            outputs.prepare([given], [given.name])
+        assert str(caught.value) == said
+
+
+def test_an_input_beside_the_outputs_is_no_hindrance(given: Path) -> None:
+    folder = given.parent
+    Outputs(folder / "run.json", folder, Plots(folder, plot_scored)).prepare([given], ["other.csv"])
+
+
+@pytest.mark.parametrize("option", ["--json", "--scores", "--plots"])
+@pytest.mark.parametrize("below", ["", "deeper"])
+def test_a_file_in_the_place_of_a_folder_is_known_before_the_work(
+    given: Path, option: str, below: str
+) -> None:
+    folder = given / below
+    outputs = {
+        "--json": Outputs(json=folder / "run.json"),
+        "--scores": Outputs(scores=folder),
+        "--plots": Outputs(plots=Plots(folder, plot_scored)),
+    }[option]
+    with pytest.raises(AnomalizError, match=rf"^{folder} .*: give {option} another place$") as caught:
+        outputs.prepare()
+    assert caught.value.field == option

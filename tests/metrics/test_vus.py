@@ -171,7 +171,17 @@ def test_missing_rows_are_left_out() -> None:
     assert buffer_of(gaps) == buffer_of(values) == 24
 
 
-@pytest.mark.parametrize("values", [[], [np.nan, np.nan], [1.0, np.inf, 2.0]])
-def test_a_period_needs_finite_values(values: list[float]) -> None:
+def test_the_first_feature_that_has_values_speaks_for_the_series() -> None:
+    rows = np.arange(960)
+    features = [np.full(960, np.nan), np.sin(rows * 2 * np.pi / 24), np.sin(rows * 2 * np.pi / 100)]
+    assert buffer_of(np.stack(features, axis=1)) == 24
+
+
+@pytest.mark.parametrize("values", [np.ones(0), np.full(2, np.nan), np.full((5, 3), np.nan)])
+def test_a_series_without_values_has_the_usual_buffer(values: Floats) -> None:
+    assert buffer_of(values) == 125
+
+
+def test_a_period_of_infinite_values_is_refused() -> None:
     with pytest.raises(DataError, match="finite"):
-        buffer_of(np.array(values))
+        buffer_of(np.array([1.0, np.inf, 2.0]))

@@ -23,6 +23,7 @@ COMMANDS = {
     "test-fast": '.venv/bin/pytest -m "not slow"',
     "lint": ".venv/bin/ruff format --check .",
     "bench": ".venv/bin/python -m benchmarks",
+    "ablations": ".venv/bin/python -m benchmarks.ablations",
     "docker-up": "docker compose up --build --detach --wait",
     "docker-up-llm": "ANOMALIZ__AGENT__BACKEND=ollama docker compose --profile llm up",
     "docker-down": "docker compose --profile llm down",
