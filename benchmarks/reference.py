@@ -1,4 +1,4 @@
-"""A bundle's forest and LSTMs run by their own libraries: what the scoring graph, with more in it, replaces."""
+"""A bundle's forest and LSTMs run by their own libraries, which the scoring graph replaces."""
 
 import json
 from collections.abc import Callable, Sequence
