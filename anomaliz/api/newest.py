@@ -4,6 +4,7 @@ from anomaliz.api.answers import Answer, answers_of, stamps_text
 from anomaliz.api.monitoring import Monitoring
 from anomaliz.bundle.bundle import Bundle
 from anomaliz.core.types import Floats, Stamps
+from anomaliz.core.verdict import Verdicts
 
 SETTLING = 500
 """Rows before those that can bear on the newest point, in which the memories of its readings settle."""
@@ -23,14 +24,19 @@ def newest_window(bundle: Bundle, values: Floats, times: Stamps | None) -> Float
     return values[-bundle.window_size :]
 
 
-def answer_newest(bundle: Bundle, values: Floats, times: Stamps | None, monitoring: Monitoring) -> Answer:
-    """Return the newest point's answer from all that lies before it, the gaps between stamps included."""
+def newest_verdict(bundle: Bundle, values: Floats, times: Stamps | None) -> Verdicts:
+    """Return the newest point's verdict from all that lies before it, the gaps between stamps included."""
     # Histories may be long: rows that cannot bear on the newest point are left out.
     within = slice(-(bundle.series.scorer.reach + SETTLING if bundle.series else bundle.reach) - 1, None)
     values, times = values[within], None if times is None else times[within]
     if times is not None:
         values, times, _ = bundle.regularise(values, times)
-    verdicts = bundle.score(values, times, newest=1)
+    return bundle.score(values, times, newest=1)
+
+
+def answer_newest(bundle: Bundle, values: Floats, times: Stamps | None, monitoring: Monitoring) -> Answer:
+    """Return the newest point's answer from all that lies before it."""
+    verdicts = newest_verdict(bundle, values, times)
     monitoring.scored(verdicts)
     return answers_of(bundle, verdicts)[0]
 
