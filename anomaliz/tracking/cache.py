@@ -22,7 +22,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from anomaliz.bundle.manifest import MANIFEST_FILE, read_manifest, verify
+from anomaliz.bundle.manifest import MANIFEST_FILE, SERVED_FILES, read_manifest, verify
 from anomaliz.core.errors import BundleError, ConfigError
 
 KEPT = 5
@@ -173,7 +173,12 @@ def _read_pointer(path: Path) -> Pointer | None:
 
 
 def _only_bundle(files: Path, version: Version) -> Path:
-    manifests = list(files.rglob(MANIFEST_FILE))
+    # Other things that a model ships may have a manifest, though none with these beside it.
+    manifests = [
+        path
+        for path in files.rglob(MANIFEST_FILE)
+        if any((path.parent / name).exists() for name in SERVED_FILES)
+    ]
     if len(manifests) != 1:
         found = f"{len(manifests)} bundles" if manifests else "no bundle"
         raise BundleError(f"{version.source} holds {found}: give the URI of what training registered")

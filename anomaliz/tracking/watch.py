@@ -8,8 +8,10 @@ import os
 import signal
 import sys
 import threading
+from io import FileIO
 from typing import BinaryIO
 
+from anomaliz.core.errors import AnomalizError
 from anomaliz.tracking.cache import BundleCache
 from anomaliz.tracking.lookout import Lookout
 from anomaliz.tracking.registry import Registry
@@ -46,21 +48,30 @@ def main() -> None:
         os.dup2(2, 1)  # what a library prints is no report
         task = Task.of_line(sys.stdin.buffer.readline())
         asks = Asks(sys.stdin.buffer, task.asked)
-        cache = BundleCache(task.cache_dir, task.tracking_uri)
-        lookout = Lookout(Registry(task.tracking_uri), cache)
-        cache.sweep()
-        while True:
-            report = Report(asks.newest, tuple(_look(lookout, uri) for uri in task.uris))
-            reports.write(report.to_line())
-            cache.prune()
-            asks.wait(task.seconds or None)
+        try:
+            _watch(task, asks, reports)
+        except Exception as error:
+            # Nobody reads its stderr, where MLflow chats.
+            sightings = tuple(_failed(uri, error) for uri in task.uris)
+            reports.write(Report(asks.newest, sightings).to_line())
+            os._exit(1)  # an ordinary exit would abort on the thread that waits for stdin
 
 
-def _look(lookout: Lookout, uri: str) -> Sighting:
-    try:
-        return lookout.look(uri)
-    except Exception as error:  # a watch that ends would start MLflow again, to no other end
-        return Sighting(uri, None, reachable=False, message=f"the look at {uri} failed ({error!r})")
+def _watch(task: Task, asks: Asks, reports: FileIO) -> None:
+    cache = BundleCache(task.cache_dir, task.tracking_uri)
+    cache.sweep()
+    lookout = Lookout(Registry(task.tracking_uri), cache)
+    while True:
+        asked = asks.newest
+        sightings = tuple(lookout.look(uri) for uri in task.uris)
+        reports.write(Report(asked, sightings).to_line())
+        cache.prune()
+        asks.wait(task.seconds or None)
+
+
+def _failed(uri: str, error: Exception) -> Sighting:
+    reason = f"{error}" if isinstance(error, AnomalizError) else f"the look at {uri} failed ({error!r})"
+    return Sighting(uri, None, reachable=False, message=reason)
 
 
 if __name__ == "__main__":

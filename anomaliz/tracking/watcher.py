@@ -59,7 +59,7 @@ class RegistryWatcher:
         self._sightings: dict[str, Sighting] = {}
         self._listeners: list[Callable[[], None]] = []
         self._process: subprocess.Popen[bytes] | None = None
-        self._stopping = False
+        self._stopping = threading.Event()
         self._go_on = threading.Event()
         self._changed = threading.Condition()
         self._asked = 0
@@ -103,25 +103,25 @@ class RegistryWatcher:
         try:
             yield
         finally:
-            self._stopping = True
+            self._stopping.set()
             self._go_on.set()
             self._end()
             thread.join(2 * ENDING_SECONDS)
 
     def _watch(self) -> None:
         pause = SHORTEST_PAUSE_SECONDS
-        while True:
-            reports = self._reports_of_a_process()
-            if self._stopping:
-                return
-            pause = SHORTEST_PAUSE_SECONDS if reports else min(2 * pause, LONGEST_PAUSE_SECONDS)
-            self._become(False, f"the process that watches the registry ended: another starts in {pause:g} s")
+        while not self._stopping.is_set():
             self._go_on.clear()
+            self._hear_a_process()
+            if self._stopping.is_set():
+                return
+            pause = SHORTEST_PAUSE_SECONDS if self.state.reachable else min(2 * pause, LONGEST_PAUSE_SECONDS)
+            if self.state.reachable is not False:
+                self._become(False, "the process that watches the registry ended: another one starts soon")
             self._go_on.wait(pause)
 
-    def _reports_of_a_process(self) -> int:
-        """Run a watching process to its end; return how many reports it gave."""
-        reports = 0
+    def _hear_a_process(self) -> None:
+        """Run a watching process to its end."""
         command = [sys.executable, "-m", "anomaliz.tracking.watch"]
         # A line that is no report, or a system without processes to give: as good as a process that ended.
         with (
@@ -136,10 +136,8 @@ class RegistryWatcher:
             try:
                 for line in process.stdout:
                     self._hear(Report.of_line(line))
-                    reports += 1
             finally:
                 process.kill()
-        return reports
 
     def _hear(self, report: Report) -> None:
         self._sightings = {sighting.uri: sighting for sighting in report.sightings}

@@ -71,6 +71,17 @@ def test_a_download_holds_one_bundle(
     assert left(cache) == []
 
 
+def test_what_a_model_ships_beside_the_bundle_may_have_a_manifest(
+    cache: BundleCache, version: Version, bundle_dir: Path
+) -> None:
+    def download(folder: Path) -> None:
+        downloading(bundle_dir)(folder)
+        (folder / "code").mkdir()
+        (folder / "code" / "manifest.json").write_text("{}")
+
+    assert read_manifest(cache.add(version, download))[1] == version.sha256
+
+
 def test_a_bundle_that_is_not_whole_is_not_kept(
     cache: BundleCache, version: Version, served_dir: Path
 ) -> None:
