@@ -1,7 +1,6 @@
 """Lays the sources over one another and checks the result."""
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +12,11 @@ from anomaliz.config.env_file import read_env_file
 from anomaliz.config.environment import read_variables
 from anomaliz.config.keys import KEYS
 from anomaliz.config.layer import Entry, Layer, entry_of_text, layer_of_mapping, tree_of_layer
-from anomaliz.config.refusal import MASK, refusal
+from anomaliz.config.refusal import masked, refusal
 from anomaliz.config.settings import Settings
 from anomaliz.config.yaml_file import DEFAULTS, read_yaml_file
 
 ENV_FILE = Path(".env")
-
-_PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):[^/@\s]+@")
 
 
 @dataclass(frozen=True)
@@ -104,4 +101,4 @@ def _at(tree: Mapping[str, Any], dotted: str) -> object:
 
 
 def _shown(value: object) -> object:
-    return _PASSWORD.sub(rf"\1:{MASK}@", value) if isinstance(value, str) else value
+    return masked(value) if isinstance(value, str) else value

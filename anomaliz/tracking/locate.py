@@ -1,0 +1,33 @@
+"""The folder of a bundle for a command, which may import MLflow and has the time to wait for a registry."""
+
+import logging
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from anomaliz.config.settings import Tracking
+from anomaliz.core.place import RegistryUri
+from anomaliz.tracking.cache import BundleCache
+from anomaliz.tracking.lookout import Lookout
+from anomaliz.tracking.registry import Registry
+
+
+def locate(uri: RegistryUri, tracking: Tracking, warn: Callable[[str], None]) -> Path:
+    """Return where the bundle lies that `uri` stands for, downloaded if need be.
+
+    `warn` is told of a registry that cannot be reached, where the cache has what the URI last stood for.
+    Raises BundleError where there is none, ConfigError and MissingExtraError.
+    """
+    cache = BundleCache(tracking.cache_dir, tracking.tracking_uri)
+    cache.require_writable()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of MLflow's dependencies: nothing that a user can mend
+        registry = Registry(tracking.tracking_uri)
+        for name in ("mlflow", "alembic"):
+            logging.getLogger(name).setLevel(logging.ERROR)
+        sighting = Lookout(registry, cache).look(uri)
+    folder = sighting.found()
+    if sighting.message:
+        warn(sighting.message)
+    cache.prune()
+    return folder
