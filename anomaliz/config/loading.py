@@ -60,8 +60,19 @@ def effective(
 ) -> list[Setting]:
     """Return each setting's effective value and origin; arguments and errors are `load_settings`'s."""
     layer = _merged(config, overrides, environ, env_file)
-    tree = _settings(layer).model_dump(mode="json")
-    return [Setting(dotted, _shown(_at(tree, dotted)), layer[dotted].origin) for dotted in KEYS]
+    values = shown_values(_settings(layer))
+    return [Setting(dotted, value, layer[dotted].origin) for dotted, value in values.items()]
+
+
+def shown_values(settings: Settings) -> dict[str, object]:
+    """Return every setting's value by its dotted key, as in JSON, with secrets and passwords masked."""
+    tree = settings.model_dump(mode="json")
+    return {dotted: shown(_at(tree, dotted)) for dotted in KEYS}
+
+
+def shown(value: object) -> object:
+    """Return `value` with the password of a URL masked."""
+    return _PASSWORD.sub(rf"\1:{MASK}@", value) if isinstance(value, str) else value
 
 
 def _merged(
@@ -101,7 +112,3 @@ def _at(tree: Mapping[str, Any], dotted: str) -> object:
     for name in dotted.split("."):
         value = value[name]
     return value
-
-
-def _shown(value: object) -> object:
-    return _PASSWORD.sub(rf"\1:{MASK}@", value) if isinstance(value, str) else value

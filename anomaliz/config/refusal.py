@@ -53,6 +53,12 @@ def _number(noun: str, schema: Mapping[str, Any]) -> str:
     return " ".join([noun, *limits])
 
 
+def _text(schema: Mapping[str, Any]) -> str:
+    if schema.get("format") == "path":
+        return "a path"
+    return "a text of letters, digits, '.', '_' and '-'" if "pattern" in schema else "a non-empty text"
+
+
 def _list(schema: Mapping[str, Any]) -> str:
     length = "one or more" if schema.get("minItems") else "any number of"
     return f"a list of {length} non-empty texts{', none twice' if schema.get('uniqueItems') else ''}"
@@ -62,7 +68,7 @@ _LIMITS = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exc
 _DESCRIBED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "integer": lambda schema: _number("a whole number", schema),
     "number": lambda schema: _number("a number", schema),
-    "string": lambda schema: "a path" if schema.get("format") == "path" else "a non-empty text",
+    "string": _text,
     "array": _list,
     "null": lambda _: "null",
 }

@@ -47,6 +47,7 @@ def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
 
 Count = Annotated[int, Field(ge=1)]
 Text = Annotated[str, Field(min_length=1)]
+Name = Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z0-9._-]+$")]
 Secret = Annotated[SecretStr, Field(min_length=1)]
 Directory = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_expanded)]
 Names = Annotated[
@@ -199,10 +200,21 @@ class Agent(Section):
 
 
 class Tracking(Section):
-    """Where MLflow records training."""
+    """Where MLflow records training, and where bundles are registered."""
 
+    logger: Literal["none", "mlflow"] = Field(description="What `anomaliz train` records its runs with.")
     experiment_name: Text = Field(description="MLflow experiment that training runs are recorded in.")
-    tracking_uri: Text = Field(description="MLflow store for training runs; not used by this release.")
+    tracking_uri: Text = Field(
+        description="MLflow store of runs and of the registry: a server's URL, or a database's."
+    )
+    artifact_folder: Directory = Field(
+        description="Folder for the files of runs where the store is a database; a server has its own."
+    )
+    model_name: Name = Field(description="Registered model whose versions are the trained bundles.")
+    spool_dir: Directory = Field(
+        description="Folder that keeps runs until they are uploaded; `anomaliz tracking sync` uploads "
+        "what is left."
+    )
 
 
 class Logging(Section):
