@@ -1,0 +1,1 @@
+"""Records of training, the model registry, and the bundle as an MLflow model."""
