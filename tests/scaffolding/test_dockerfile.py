@@ -78,9 +78,9 @@ def test_every_stage_stands_on_the_slim_image(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("target", "installed"),
-    [("serve", ["."]), ("train", [".", ".[train]"]), ("tracking", [".", ".[tracking]"])],
+    [("serve", ["."]), ("train", [".", ".[train,tracking]"]), ("tracking", [".", ".[tracking]"])],
 )
-def test_target_holds_its_extra_and_no_other(target: str, installed: list[str]) -> None:
+def test_target_holds_its_extras_and_no_other(target: str, installed: list[str]) -> None:
     assert installed_by(venv_source(target)) == installed
     assert installed_by(target) == []
 
