@@ -11,7 +11,7 @@ COPY anomaliz anomaliz
 RUN --mount=type=cache,target=/root/.cache/pip pip install --constraint constraints.txt .
 
 FROM build AS build-train
-RUN --mount=type=cache,target=/root/.cache/pip pip install --constraint constraints.txt '.[train]'
+RUN --mount=type=cache,target=/root/.cache/pip pip install --constraint constraints.txt '.[train,tracking]'
 
 FROM build AS build-tracking
 RUN --mount=type=cache,target=/root/.cache/pip pip install --constraint constraints.txt '.[tracking]'

@@ -11,6 +11,7 @@ from anomaliz.console import ANOMALIES_FOUND, run
 from anomaliz.core.errors import AnomalizError, DataError
 from anomaliz.evaluation.backtest_cli import backtest
 from anomaliz.evaluation.cli import app as evaluate_app
+from anomaliz.tracking import cli as tracking
 from anomaliz.training.cli import train
 
 if TYPE_CHECKING:
@@ -24,13 +25,17 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-bundle_app = typer.Typer(help="Look at bundles.", no_args_is_help=True)
+bundle_app = typer.Typer(help="Look at bundles, and name those to serve.", no_args_is_help=True)
 config_app = typer.Typer(help="Look at settings.", no_args_is_help=True)
 app.add_typer(bundle_app, name="bundle")
 app.add_typer(config_app, name="config")
 app.add_typer(evaluate_app, name="evaluate")
+app.add_typer(tracking.app, name="tracking")
 app.command()(train)
 app.command()(backtest)
+bundle_app.command("list")(tracking.list_bundles)
+bundle_app.command("promote")(tracking.promote)
+bundle_app.command("rollback")(tracking.rollback)
 
 STANDARD = "-"
 """Stands for standard input or output where a file is expected."""

@@ -100,6 +100,12 @@ def shared() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def find_port() -> Callable[[], int]:
+    """Find ports on loopback that nobody listens on."""
+    return unused_port
+
+
 @pytest.fixture
 def free_port() -> int:
     """A port on loopback that nobody listens on."""

@@ -57,8 +57,14 @@ def effective(
 ) -> list[Setting]:
     """Return each setting's effective value and origin; arguments and errors are `load_settings`'s."""
     layer = _merged(config, overrides, environ, env_file)
-    tree = _settings(layer).model_dump(mode="json")
-    return [Setting(dotted, _shown(_at(tree, dotted)), layer[dotted].origin) for dotted in KEYS]
+    values = shown_values(_settings(layer))
+    return [Setting(dotted, value, layer[dotted].origin) for dotted, value in values.items()]
+
+
+def shown_values(settings: Settings) -> dict[str, object]:
+    """Return every setting's value by its dotted key, as in JSON, with secrets and passwords masked."""
+    tree = settings.model_dump(mode="json")
+    return {dotted: _shown(_at(tree, dotted)) for dotted in KEYS}
 
 
 def _merged(

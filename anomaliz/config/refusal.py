@@ -62,6 +62,11 @@ def _number(noun: str, schema: Mapping[str, Any]) -> str:
     return " ".join([noun, *limits])
 
 
+def _text(schema: Mapping[str, Any]) -> str:
+    plain = "a text of letters, digits, '.', '_' and '-'" if "pattern" in schema else "a non-empty text"
+    return _FORMATS.get(schema.get("format", ""), plain)
+
+
 def _list(schema: Mapping[str, Any]) -> str:
     length = "one or more" if schema.get("minItems") else "any number of"
     return f"a list of {length} non-empty texts{', none twice' if schema.get('uniqueItems') else ''}"
@@ -72,7 +77,7 @@ _FORMATS = {"path": "a path", "place": f"a path, {FORMS}"}
 _DESCRIBED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "integer": lambda schema: _number("a whole number", schema),
     "number": lambda schema: _number("a number", schema),
-    "string": lambda schema: _FORMATS.get(schema.get("format", ""), "a non-empty text"),
+    "string": _text,
     "array": _list,
     "null": lambda _: "null",
 }

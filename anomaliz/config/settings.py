@@ -62,6 +62,7 @@ def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
 
 Count = Annotated[int, Field(ge=1)]
 Text = Annotated[str, Field(min_length=1)]
+Name = Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z0-9._-]+$")]
 Secret = Annotated[SecretStr, Field(min_length=1)]
 Directory = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_expanded)]
 BundlePlace = Annotated[
@@ -228,8 +229,19 @@ class Agent(Section):
 class Tracking(Section):
     """Where MLflow records training and keeps bundles."""
 
+    logger: Literal["none", "mlflow"] = Field(description="What `anomaliz train` records its runs with.")
     experiment_name: Text = Field(description="MLflow experiment that training runs are recorded in.")
-    tracking_uri: Text = Field(description="MLflow server or store of training runs and of the registry.")
+    tracking_uri: Text = Field(
+        description="MLflow store of runs and of the registry: a server's URL, or a database's."
+    )
+    artifact_folder: Directory = Field(
+        description="Folder for the files of runs where the store is a database; a server has its own."
+    )
+    model_name: Name = Field(description="Registered model whose versions are the trained bundles.")
+    spool_dir: Directory = Field(
+        description="Folder that keeps runs until they are uploaded; `anomaliz tracking sync` uploads "
+        "what is left."
+    )
     cache_dir: Directory = Field(description="Folder for bundles that were downloaded from the registry.")
 
 

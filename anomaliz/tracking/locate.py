@@ -1,7 +1,5 @@
 """The folder of a bundle for a command, which may import MLflow and has the time to wait for a registry."""
 
-import logging
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +7,7 @@ from anomaliz.config.settings import Tracking
 from anomaliz.core.place import RegistryUri
 from anomaliz.tracking.cache import BundleCache
 from anomaliz.tracking.lookout import Lookout
-from anomaliz.tracking.registry import Registry
+from anomaliz.tracking.resolver import Resolver
 
 
 def locate(uri: RegistryUri, tracking: Tracking, warn: Callable[[str], None]) -> Path:
@@ -20,12 +18,7 @@ def locate(uri: RegistryUri, tracking: Tracking, warn: Callable[[str], None]) ->
     """
     cache = BundleCache(tracking.cache_dir, tracking.tracking_uri)
     cache.require_writable()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of MLflow's dependencies: nothing that a user can mend
-        registry = Registry(tracking.tracking_uri)
-        for name in ("mlflow", "alembic"):
-            logging.getLogger(name).setLevel(logging.ERROR)
-        sighting = Lookout(registry, cache).look(uri)
+    sighting = Lookout(Resolver(tracking.tracking_uri), cache).look(uri)
     folder = sighting.found()
     if sighting.message:
         warn(sighting.message)

@@ -2,28 +2,27 @@
 
 from pathlib import Path
 
-from anomaliz.config.refusal import masked
-from anomaliz.core.errors import BundleError
+from anomaliz.core.errors import BundleError, TrackingError
 from anomaliz.tracking.cache import BundleCache, Version
-from anomaliz.tracking.registry import Registry, UnreachableError
+from anomaliz.tracking.resolver import Resolver
 from anomaliz.tracking.sighting import Sighting
 
 
 class Lookout:
     """Looks URIs up in a registry and keeps what they stand for in a cache."""
 
-    def __init__(self, registry: Registry, cache: BundleCache) -> None:
-        self.registry = registry
+    def __init__(self, resolver: Resolver, cache: BundleCache) -> None:
+        self.resolver = resolver
         self.cache = cache
 
     def look(self, uri: str) -> Sighting:
         """Return what `uri` stands for, or last stood for where the registry does not answer."""
         try:
-            version = self.registry.resolve(uri)
+            version = self.resolver.resolve(uri)
             folder = self._fetched(version)
             self.cache.remember(uri, version)
             return Sighting(uri, folder, version.number)
-        except UnreachableError as error:
+        except TrackingError as error:
             return self._remembered(uri, f"{error}")
         except BundleError as error:
             return Sighting(uri, None, message=f"{error}")
@@ -38,22 +37,21 @@ class Lookout:
     def _fetched(self, version: Version) -> Path:
         if self.cache.why_damaged(version.key) is None:
             return self.cache.folder(version.key)
-        return self.cache.add(version, lambda folder: self.registry.download(version, folder))
+        return self.cache.add(version, lambda folder: self.resolver.download(version, folder))
 
-    def _remembered(self, uri: str, reason: str) -> Sighting:
-        unreachable = f"the registry at {masked(self.registry.tracking_uri)} cannot be reached ({reason})"
+    def _remembered(self, uri: str, unreachable: str) -> Sighting:
         pointer = self.cache.pointer(uri)
         if pointer is None:
-            lacking = f"and {uri} is not in the cache"
+            lacking = f"{uri} is not in the cache"
         elif damage := self.cache.why_damaged(pointer.key):
-            lacking = f"and {uri} in the cache is damaged ({damage})"
+            lacking = f"{uri} in the cache is damaged ({damage})"
         else:
             return Sighting(
                 uri,
                 self.cache.folder(pointer.key),
                 pointer.number,
                 reachable=False,
-                message=f"{unreachable}: what {uri} last stood for, version {pointer.number}, is served",
+                message=f"{unreachable}; what {uri} last stood for, version {pointer.number}, is served",
             )
         fix = "start the registry, or mend tracking.tracking_uri"
-        return Sighting(uri, None, reachable=False, message=f"{unreachable} {lacking}: {fix}")
+        return Sighting(uri, None, reachable=False, message=f"{unreachable}; {lacking}: {fix}")

@@ -14,7 +14,7 @@ from typing import BinaryIO
 from anomaliz.core.errors import AnomalizError
 from anomaliz.tracking.cache import BundleCache
 from anomaliz.tracking.lookout import Lookout
-from anomaliz.tracking.registry import Registry
+from anomaliz.tracking.resolver import Resolver
 from anomaliz.tracking.sighting import Report, Sighting, Task
 
 
@@ -60,7 +60,7 @@ def main() -> None:
 def _watch(task: Task, asks: Asks, reports: FileIO) -> None:
     cache = BundleCache(task.cache_dir, task.tracking_uri)
     cache.sweep()
-    lookout = Lookout(Registry(task.tracking_uri), cache)
+    lookout = Lookout(Resolver(task.tracking_uri), cache)
     while True:
         asked = asks.newest
         sightings = tuple(lookout.look(uri) for uri in task.uris)

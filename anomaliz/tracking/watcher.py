@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from importlib.util import find_spec
 from pathlib import Path
 
 from anomaliz.config.settings import Tracking
-from anomaliz.core.errors import BundleError, MissingExtraError
+from anomaliz.core.errors import BundleError
 from anomaliz.core.place import RegistryUri
 from anomaliz.tracking.cache import BundleCache
 from anomaliz.tracking.sighting import Report, Sighting, Task
+from anomaliz.tracking.store import require_store
 
 logger = logging.getLogger(__name__)
 
@@ -49,9 +49,8 @@ class RegistryWatcher:
     """Knows where the bundles of `uris` lie, as the watching process last said."""
 
     def __init__(self, tracking: Tracking, uris: Sequence[RegistryUri], seconds: float) -> None:
-        """Raise MissingExtraError without MLflow, ConfigError for a cache that cannot be written."""
-        if find_spec("mlflow") is None:
-            raise MissingExtraError.of("A bundle in a registry", "tracking")
+        """Raise MissingExtraError without MLflow, ConfigError for an impossible store or cache."""
+        require_store(tracking.tracking_uri)
         self.cache = BundleCache(tracking.cache_dir, tracking.tracking_uri)
         self.cache.require_writable()
         self.state = RegistryState(None, _now(), None)

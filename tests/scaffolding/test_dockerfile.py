@@ -87,11 +87,11 @@ def test_every_stage_stands_on_the_slim_image(name: str) -> None:
     [
         ("serve", ["."]),
         ("serve-registry", [".", ".[tracking]"]),
-        ("train", [".", ".[train]"]),
+        ("train", [".", ".[train,tracking]"]),
         ("tracking", [".", ".[tracking]"]),
     ],
 )
-def test_target_holds_its_extra_and_no_other(target: str, installed: list[str]) -> None:
+def test_target_holds_its_extras_and_no_other(target: str, installed: list[str]) -> None:
     assert installed_by(venv_source(target)) == installed
     assert installed_by(target) == []
 

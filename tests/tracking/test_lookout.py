@@ -1,17 +1,21 @@
 """What URIs stand for in a real registry, and what is known of them without one."""
 
-import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from anomaliz.bundle.manifest import read_manifest
+from anomaliz.bundle.manifest import read_manifest, verify
 from anomaliz.tracking.cache import BundleCache
 from anomaliz.tracking.lookout import Lookout
+from anomaliz.tracking.record import TrainingRecord
 from anomaliz.tracking.registry import Registry
+from anomaliz.tracking.resolver import Resolver
+from anomaliz.tracking.store import connected
+from anomaliz.tracking.upload import upload
 
 if TYPE_CHECKING:
     from conftest import MlflowServer, Register
@@ -21,23 +25,18 @@ NOBODY = "http://127.0.0.1:9"
 
 
 @pytest.fixture
-def lookout(mlflow_server: "MlflowServer", tmp_path: Path) -> Iterator[Lookout]:
-    before = dict(os.environ)
+def lookout(mlflow_server: "MlflowServer", tmp_path: Path) -> Lookout:
     cache = BundleCache(tmp_path / "cache", mlflow_server.uri)
     cache.require_writable()
-    yield Lookout(Registry(mlflow_server.uri), cache)
-    os.environ.clear()
-    os.environ.update(before)
+    return Lookout(Resolver(mlflow_server.uri), cache)
 
 
 def test_alias_version_and_run_stand_for_one_bundle(
-    lookout: Lookout, register: "Register", point: Point, bundle_dir: Path
+    lookout: Lookout, register: "Register", point: Point, bundle_dir: Path, client: Any
 ) -> None:
-    from mlflow import MlflowClient
-
     version = register(bundle_dir, "three-ways")
     point("three-ways", "champion", version)
-    run_id = MlflowClient().get_model_version("three-ways", version).run_id
+    run_id = client.get_model_version("three-ways", version).run_id
     sha256 = read_manifest(bundle_dir)[1]
     by_alias = lookout.look("models:/three-ways@champion")
     assert (by_alias.version, by_alias.reachable, by_alias.message) == (version, True, None)
@@ -46,6 +45,20 @@ def test_alias_version_and_run_stand_for_one_bundle(
     by_run = lookout.look(f"runs:/{run_id}/bundle")
     assert by_run.version == run_id
     assert read_manifest(by_run.found())[1] == sha256
+
+
+@pytest.mark.parametrize("store", ["server", "database"])
+def test_what_training_registers_and_a_person_promotes_is_found(
+    record: TrainingRecord, bundle_dir: Path, mlflow_server: "MlflowServer", tmp_path: Path, store: str
+) -> None:
+    uri = mlflow_server.uri if store == "server" else f"sqlite:///{tmp_path}/mlruns.db"
+    run_id = upload(replace(record, tracking_uri=uri), bundle_dir).run_id
+    with connected(uri) as client:
+        Registry(client, record.model_name).promote(record.bundle_version, "champion")
+    lookout = Lookout(Resolver(uri), BundleCache(tmp_path / "cache", uri))
+    for place in (f"models:/{record.model_name}@champion", f"runs:/{run_id}/bundle"):
+        found = verify(lookout.look(place).found())
+        assert found.version == record.bundle_version
 
 
 @pytest.mark.parametrize(
@@ -88,10 +101,10 @@ def test_without_the_registry_the_cache_answers(
 ) -> None:
     uri = f"models:/lonely/{register(bundle_dir, 'lonely')}"
     folder = lookout.look(uri).found()
-    away = Lookout(Registry(NOBODY), lookout.cache)
+    away = Lookout(Resolver(NOBODY), lookout.cache)
     sighting = away.look(uri)
     assert (sighting.folder, sighting.version, sighting.reachable) == (folder, "1", False)
-    assert "cannot be reached (Connection refused)" in (sighting.message or "")
+    assert "cannot be reached (connection refused); " in (sighting.message or "")
     assert f"what {uri} last stood for, version 1, is served" in (sighting.message or "")
     (folder / "scoring.onnx").write_bytes(b"damaged")
     assert away.look(uri).folder is None
@@ -102,9 +115,9 @@ def test_without_the_registry_the_cache_answers(
 
 def test_a_database_that_is_not_there_is_not_made(lookout: Lookout, tmp_path: Path) -> None:
     database = tmp_path / "absent.db"
-    sighting = Lookout(Registry(f"sqlite:///{database}"), lookout.cache).look("models:/anomaliz@champion")
+    sighting = Lookout(Resolver(f"sqlite:///{database}"), lookout.cache).look("models:/anomaliz@champion")
     assert (sighting.folder, sighting.reachable) == (None, False)
-    assert f"there is no file {database}" in (sighting.message or "")
+    assert (sighting.message or "").startswith(f"sqlite:///{database} is not there: 'anomaliz train --logger")
     assert not database.exists()
 
 

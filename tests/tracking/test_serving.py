@@ -160,19 +160,12 @@ def test_a_version_that_is_broken_is_refused_and_the_old_one_stays(
 
 
 def test_an_alias_that_is_taken_away_leaves_the_bundle_in_service(
-    start: Start,
-    mlflow_server: "MlflowServer",
-    register: "Register",
-    point: Point,
-    bundle_dir: Path,
-    until: Until,
+    start: Start, client: Any, register: "Register", point: Point, bundle_dir: Path, until: Until
 ) -> None:
-    from mlflow import MlflowClient
-
     point("untold", "champion", register(bundle_dir, "untold"))
     server = start("models:/untold@champion")
     until(lambda: ready(server.url).status_code == 200)
-    MlflowClient(mlflow_server.uri).delete_registered_model_alias("untold", "champion")
+    client.delete_registered_model_alias("untold", "champion")
     until(lambda: ready(server.url).json()["registry"]["message"] is not None)
     answer = ready(server.url)
     assert answer.status_code == 200
@@ -308,9 +301,7 @@ def test_without_the_extra_a_sentence_names_it(
         check=False,
     )
     assert done.returncode == 1
-    assert done.stderr == (
-        "error: A bundle in a registry needs the 'tracking' extra: pip install 'anomaliz[tracking]'\n"
-    )
+    assert done.stderr == "error: MLflow needs the 'tracking' extra: pip install 'anomaliz[tracking]'\n"
 
 
 def test_a_cache_that_cannot_be_written_ends_the_start(
@@ -354,5 +345,5 @@ def test_commands_take_a_uri(
     assert done.stdout.startswith(f"{uri} is whole: 17 files match")
     alone = run("http://127.0.0.1:9")
     assert alone.returncode == 1
-    assert alone.stderr.startswith("error: the registry at http://127.0.0.1:9 cannot be reached")
+    assert alone.stderr.startswith("error: MLflow at http://127.0.0.1:9 cannot be reached")
     assert len(alone.stderr.splitlines()) == 1
