@@ -15,6 +15,8 @@ from anomaliz.core.errors import AnomalizError, DataError
 from anomaliz.core.types import Flags
 from anomaliz.core.verdict import Status
 from anomaliz.data.tabular import series_from_frame
+from anomaliz.detection.profile import WINDOW_PROFILE
+from anomaliz.detection.series_profile import SERIES_PROFILE
 
 
 class BundleModel(PythonModel):
@@ -44,7 +46,9 @@ def _answers(bundle: Bundle, frame: pd.DataFrame) -> pd.DataFrame:
     rows = np.arange(len(values))
     if times is not None:
         values, times, rows = bundle.regularise(values, times)
-    verdicts = bundle.score(values, times)
+    # As the service judges the newest row, though the rows before it may not have the history for that.
+    series = bundle.has_history(len(values), times)
+    verdicts = bundle.score(values, times, profile=SERIES_PROFILE if series else WINDOW_PROFILE)
     scored = verdicts.scored[rows]
     columns = {
         "score": verdicts.score[rows],
