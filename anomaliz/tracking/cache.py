@@ -8,10 +8,8 @@
 ```
 """
 
-import fcntl
 import hashlib
 import math
-import os
 import shutil
 import tempfile
 import time
@@ -22,6 +20,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from anomaliz.bundle.lock import locked
 from anomaliz.bundle.manifest import MANIFEST_FILE, SERVED_FILES, read_manifest, verify
 from anomaliz.core.errors import BundleError, ConfigError
 
@@ -139,7 +138,7 @@ class BundleCache:
     def sweep(self) -> None:
         """Remove the downloads of processes that are gone; the lock tells them from running ones."""
         for left in self.directory.glob(f"{DOWNLOAD}*"):
-            with suppress(OSError), _locked(left):
+            with suppress(OSError), locked(left):
                 shutil.rmtree(left, ignore_errors=True)
 
     def _make(self) -> None:
@@ -156,7 +155,7 @@ class BundleCache:
         self._make()
         aside = Path(tempfile.mkdtemp(prefix=DOWNLOAD, dir=self.directory))
         try:
-            with _locked(aside):
+            with locked(aside):
                 yield aside
         finally:
             shutil.rmtree(aside, ignore_errors=True)
@@ -213,14 +212,3 @@ def _age(path: Path) -> float:
         return time.time() - path.stat().st_mtime
     except OSError:
         return math.inf
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Hold the lock of a folder; raises BlockingIOError where another process holds it."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(handle)

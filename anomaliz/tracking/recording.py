@@ -52,9 +52,7 @@ class Recording:
 
 def upload_entry(entry: Entry, uri: str | None = None) -> Uploaded:
     """Upload what the spool keeps and take it out; raises AnomalizError where that fails, and it stays."""
-    with entry.locked() as mine:
-        if not mine:
-            raise TrackingError("another process is uploading it")
+    with entry.held():
         uploaded = upload(entry.record(), entry.bundle, uri)
         entry.remove()
         return uploaded

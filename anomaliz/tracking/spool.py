@@ -1,15 +1,14 @@
 """The spool: trainings on disk that are not uploaded yet, each with a copy of its bundle."""
 
-import fcntl
-import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from anomaliz.bundle.lock import locked
 from anomaliz.bundle.writer import replacing
-from anomaliz.core.errors import AnomalizError
+from anomaliz.core.errors import AnomalizError, TrackingError
 from anomaliz.tracking.record import TrainingRecord
 
 RECORD_FILE = "record.json"
@@ -39,10 +38,14 @@ class Entry:
             raise AnomalizError(f"{path} cannot be read ({error}): remove {self.directory}") from None
 
     @contextmanager
-    def locked(self) -> Iterator[bool]:
-        """Hold the entry while the block runs; gives False where another process holds it."""
-        with _locked(self.directory) as mine:
-            yield mine
+    def held(self) -> Iterator[None]:
+        """Hold the entry while the block runs; raises TrackingError where another process holds it."""
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(locked(self.directory))
+            except (BlockingIOError, FileNotFoundError):  # the latter where it has just been removed
+                raise TrackingError("another process is uploading it") from None
+            yield
 
     def remove(self) -> None:
         """Take the entry out in one step, so that none is ever half there."""
@@ -76,30 +79,6 @@ class Spool:
         folders = sorted(path for path in self.directory.iterdir() if path.is_dir())
         for left in folders:
             if left.name.startswith("."):
-                _clear(left)
+                with suppress(OSError), locked(left):
+                    shutil.rmtree(left, ignore_errors=True)
         return [Entry(path) for path in folders if not path.name.startswith(".")]
-
-
-def _clear(left: Path) -> None:
-    with _locked(left) as mine:
-        if mine:
-            shutil.rmtree(left, ignore_errors=True)
-
-
-@contextmanager
-def _locked(directory: Path) -> Iterator[bool]:
-    """Hold the lock of a directory, which ends with its holder; gives False where it is held or gone."""
-    try:
-        handle = os.open(directory, os.O_RDONLY)
-    except FileNotFoundError:
-        yield False
-        return
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        mine = True
-    except BlockingIOError:
-        mine = False
-    try:
-        yield mine
-    finally:
-        os.close(handle)

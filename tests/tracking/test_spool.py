@@ -81,10 +81,8 @@ def test_an_entry_that_another_holds_is_left_alone(
     spool: Spool, record: TrainingRecord, bundle_dir: Path
 ) -> None:
     entry = spool.put(record, bundle_dir)
-    with entry.locked() as mine:
-        assert mine
-        with pytest.raises(TrackingError, match="another process is uploading it"):
-            upload_entry(entry)
+    with entry.held(), pytest.raises(TrackingError, match="another process is uploading it"):
+        upload_entry(entry)
     assert spool.entries() == [entry]
 
 
