@@ -6,12 +6,17 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 
@@ -56,6 +61,9 @@ class Server:
 
 
 StartServer = Callable[..., Server]
+Answers = Counter[tuple[int, str, float]]
+"""How often which status came with which bundle's hash and threshold."""
+AskedBy = Callable[[str, int], AbstractContextManager[Answers]]
 
 
 def unused_port() -> int:
@@ -149,6 +157,35 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
 def window(bundle: Bundle) -> dict[str, Any]:
     """A normal window as /analyze takes it."""
     return {name: column.tolist() for name, column in zip(bundle.features, bundle.canary.T, strict=True)}
+
+
+@pytest.fixture
+def asked_by(window: dict[str, Any]) -> AskedBy:
+    """Ask `/analyze` again and again while a block runs; then the answers are in what it was given."""
+
+    def ask(url: str, stop: threading.Event) -> Answers:
+        seen: Answers = Counter()
+        with httpx.Client(base_url=url) as client:
+            while not stop.is_set():
+                response = client.post("/analyze", json=window)
+                answer = response.json()
+                seen[response.status_code, answer["bundle"]["sha256"], answer["threshold"]] += 1
+        return seen
+
+    @contextmanager
+    def asked_by(url: str, clients: int) -> Iterator[Answers]:
+        seen: Answers = Counter()
+        stop = threading.Event()
+        with ThreadPoolExecutor(clients) as pool:
+            asking = [pool.submit(ask, url, stop) for _ in range(clients)]
+            try:
+                yield seen
+            finally:
+                stop.set()
+            for task in asking:
+                seen.update(task.result())
+
+    return asked_by
 
 
 @pytest.fixture

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from anomaliz.bundle.bundle import Bundle
 from anomaliz.core.errors import AnomalizError
 from anomaliz.tracking.readings import COMPARED, metrics_that_matter
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import RegisteredModel
+
+    from anomaliz.bundle.bundle import Bundle
 
 BUNDLE_VERSION = "bundle_version"
 BUNDLE_SHA256 = "bundle_sha256"
@@ -52,7 +53,7 @@ class Registry:
         found = self.client.search_model_versions(f"name = '{self.name}'")
         return sorted((_version(one, aliases) for one in found), key=_newest_first)
 
-    def register(self, bundle: Bundle, run_id: str, source: str) -> Version:
+    def register(self, bundle: "Bundle", run_id: str, source: str) -> Version:
         """Return the version that has `bundle`, made from the model at `source` where there is none yet."""
         known = self._of_bundle(bundle.version)
         if known:

@@ -4,10 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +15,7 @@ import pytest
 from anomaliz.bundle.manifest import read_manifest
 
 if TYPE_CHECKING:
-    from conftest import MlflowServer, Register, StartServer
+    from conftest import AskedBy, MlflowServer, Register, StartServer
 
 Point = Callable[[str, str, str], None]
 Until = Callable[..., None]
@@ -90,7 +87,7 @@ def test_an_alias_that_moves_under_load_fails_no_request(
     point: Point,
     bundle_dir: Path,
     other_dir: Path,
-    window: Window,
+    asked_by: "AskedBy",
     until: Until,
 ) -> None:
     versions = {sha256_of(folder): register(folder, "moving") for folder in (bundle_dir, other_dir)}
@@ -98,24 +95,10 @@ def test_an_alias_that_moves_under_load_fails_no_request(
     point("moving", "champion", versions[first])
     server = start("models:/moving@champion")
     until(lambda: ready(server.url).status_code == 200)
-    stop = threading.Event()
-
-    def ask() -> Counter[tuple[int, str, float]]:
-        seen: Counter[tuple[int, str, float]] = Counter()
-        with httpx.Client(base_url=server.url) as client:
-            while not stop.is_set():
-                response = client.post("/analyze", json=window)
-                answer = response.json()
-                seen[response.status_code, answer["bundle"]["sha256"], answer["threshold"]] += 1
-        return seen
-
-    with ThreadPoolExecutor(2) as pool:
-        asking = [pool.submit(ask) for _ in range(2)]
+    with asked_by(server.url, 2) as seen:
         for sha256 in (second, first, second):
             point("moving", "champion", versions[sha256])
             until(lambda sha256=sha256: httpx.get(f"{server.url}/bundle").json()["sha256"] == sha256)
-        stop.set()
-        seen = sum((task.result() for task in asking), Counter())
     assert {(status, sha256) for status, sha256, _ in seen} == {(200, first), (200, second)}
     assert all((threshold == 0.123) == (sha256 == second) for _, sha256, threshold in seen)
 
@@ -278,30 +261,6 @@ def test_a_challenger_of_the_registry_scores_beside_the_champion(
 
     until(lambda: 'anomaliz_challenger_points_total{anomalous="neither"} 1.0' in metrics())
     assert f'sha256="{sha256_of(other_dir)}"' in metrics()
-
-
-WITHOUT_MLFLOW = """
-import sys
-sys.modules["mlflow"] = None  # importing it raises ImportError
-from anomaliz.cli import main
-main()
-"""
-
-
-@pytest.mark.parametrize("command", [["serve"], ["bundle", "show", "models:/anomaliz@champion"]])
-def test_without_the_extra_a_sentence_names_it(
-    command: list[str], variables: Callable[..., dict[str, str]], tmp_path: Path
-) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_MLFLOW, *command],
-        env=variables("models:/anomaliz@champion"),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 1
-    assert done.stderr == "error: MLflow needs the 'tracking' extra: pip install 'anomaliz[tracking]'\n"
 
 
 def test_a_cache_that_cannot_be_written_ends_the_start(

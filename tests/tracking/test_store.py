@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -136,13 +136,21 @@ main()
 
 
 @pytest.mark.parametrize(
-    "command", [("bundle", "promote", "1"), ("bundle", "rollback"), ("train", "--logger", "mlflow")]
+    "command",
+    [
+        ("bundle", "promote", "1"),
+        ("bundle", "rollback"),
+        ("bundle", "show", "models:/anomaliz@champion"),
+        ("serve",),
+        ("train", "--logger", "mlflow"),
+    ],
 )
 def test_without_the_extra_its_name_is_said_before_anything_is_done(
-    command: tuple[str, ...], tmp_path: Path
+    command: tuple[str, ...], variables: Callable[..., dict[str, str]], tmp_path: Path
 ) -> None:
     done = subprocess.run(
         [sys.executable, "-c", WITHOUT_MLFLOW, *command],
+        env=variables("models:/anomaliz@champion"),
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -150,3 +158,4 @@ def test_without_the_extra_its_name_is_said_before_anything_is_done(
     )
     assert done.returncode == 1
     assert done.stderr == "error: MLflow needs the 'tracking' extra: pip install 'anomaliz[tracking]'\n"
+    assert not list(tmp_path.iterdir())

@@ -59,6 +59,18 @@ def test_it_reports_when_asked_and_ends_with_its_stdin(
         assert process.wait(20) == 0
 
 
+IMPORTED = """
+import sys
+import anomaliz.tracking.watch
+print({"mlflow", "onnxruntime", "pandas"} & set(sys.modules))
+"""
+
+
+def test_it_is_small_before_it_looks() -> None:
+    done = subprocess.run([sys.executable, "-c", IMPORTED], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
 def test_what_ends_it_is_its_last_report(tmp_path: Path) -> None:
     task = Task("http://127.0.0.1:9", tmp_path / "cache", ("models:/a@b",), 0)
     with watching(task, "-c", WITHOUT_MLFLOW) as process:
