@@ -1,4 +1,5 @@
-# Targets: serve (the default, last), train, tracking. The build-* stages hold pip and the sources, the targets do not.
+# Targets: serve (the default, last), serve-registry, train, tracking. The build-* stages hold pip and the sources,
+# the targets do not.
 
 FROM python:3.11-slim AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1
@@ -10,7 +11,7 @@ COPY anomaliz anomaliz
 RUN --mount=type=cache,target=/root/.cache/pip pip install --constraint constraints.txt .
 
 FROM build AS build-train
-RUN --mount=type=cache,target=/root/.cache/pip pip install --constraint constraints.txt '.[train]'
+RUN --mount=type=cache,target=/root/.cache/pip pip install --constraint constraints.txt '.[train,tracking]'
 
 FROM build AS build-tracking
 RUN --mount=type=cache,target=/root/.cache/pip pip install --constraint constraints.txt '.[tracking]'
@@ -18,7 +19,7 @@ RUN --mount=type=cache,target=/root/.cache/pip pip install --constraint constrai
 FROM python:3.11-slim AS runtime
 # A named volume takes the owner of the folder that it covers, so the folders are made here.
 RUN useradd --uid 10001 --create-home anomaliz \
-    && install --directory --owner=anomaliz /app /app/artifacts /mlflow
+    && install --directory --owner=anomaliz /app /app/artifacts /app/cache /mlflow
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1
 WORKDIR /app
 USER anomaliz
@@ -35,11 +36,18 @@ CMD ["mlflow", "server", "--host", "0.0.0.0", "--port", "5000", "--workers", "1"
      "--allowed-hosts", "localhost:*,127.0.0.1:*,mlflow:5000", \
      "--backend-store-uri", "sqlite:////mlflow/mlflow.db", "--artifacts-destination", "/mlflow/artifacts"]
 
-FROM runtime AS serve
-COPY --from=build /venv /venv
+FROM runtime AS service
 ENV ANOMALIZ_ARTIFACT_DIR=/app/artifacts/dev ANOMALIZ__API__HOST=0.0.0.0 ANOMALIZ__API__PORT=8000
 EXPOSE 8000
 # The empty ProxyHandler keeps a proxy of the environment out of the container's talk with itself.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 CMD ["python", "-c", \
     "import os; from urllib.request import ProxyHandler, build_opener; build_opener(ProxyHandler({})).open('http://127.0.0.1:' + os.environ['ANOMALIZ__API__PORT'] + '/readyz', timeout=4)"]
 CMD ["anomaliz", "serve"]
+
+# MLflow, for the process beside the service that asks the registry; the service itself imports none of it.
+FROM service AS serve-registry
+COPY --from=build-tracking /venv /venv
+ENV ANOMALIZ_ARTIFACT_DIR=models:/anomaliz@champion ANOMALIZ__TRACKING__CACHE_DIR=/app/cache
+
+FROM service AS serve
+COPY --from=build /venv /venv

@@ -7,8 +7,8 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: install run train train-sweep serve serve-with-agent dashboard eval-nab test test-fast lint bench ablations \
-	docker-up docker-up-llm docker-down help
+.PHONY: install run train train-sweep train-mlflow mlflow-ui serve serve-with-agent dashboard eval-nab test test-fast \
+	lint bench ablations docker-up docker-up-llm docker-down help
 
 install: $(INSTALLED) ## make .venv with the dev extra
 
@@ -20,6 +20,13 @@ train: $(INSTALLED) ## train a bundle into BUNDLE
 
 train-sweep: $(INSTALLED) ## train with the ablation over units and window size
 	$(BIN)/anomaliz train --sweep --out $(BUNDLE)
+
+train-mlflow: $(INSTALLED) ## train a bundle into BUNDLE and record it in MLflow; ARGS are further options
+	$(BIN)/anomaliz train --logger mlflow --out $(BUNDLE) $(ARGS)
+
+mlflow-ui: $(INSTALLED) ## show the runs and the registry on port 5000 of this machine
+	MLFLOW_DISABLE_TELEMETRY=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(BIN)/mlflow ui --host 127.0.0.1 --port 5000 --workers 1 \
+		--backend-store-uri $${ANOMALIZ__TRACKING__TRACKING_URI:-sqlite:///mlruns.db}
 
 serve: $(INSTALLED) ## serve BUNDLE over HTTP on port 8000
 	ANOMALIZ_ARTIFACT_DIR=$(BUNDLE) $(BIN)/anomaliz serve

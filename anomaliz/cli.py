@@ -11,6 +11,7 @@ from anomaliz.console import ANOMALIES_FOUND, run
 from anomaliz.core.errors import AnomalizError, DataError
 from anomaliz.evaluation.backtest_cli import backtest
 from anomaliz.evaluation.cli import app as evaluate_app
+from anomaliz.tracking import cli as tracking
 from anomaliz.training.cli import train
 
 if TYPE_CHECKING:
@@ -24,22 +25,28 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-bundle_app = typer.Typer(help="Look at bundles.", no_args_is_help=True)
+bundle_app = typer.Typer(help="Look at bundles, and name those to serve.", no_args_is_help=True)
 config_app = typer.Typer(help="Look at settings.", no_args_is_help=True)
 app.add_typer(bundle_app, name="bundle")
 app.add_typer(config_app, name="config")
 app.add_typer(evaluate_app, name="evaluate")
+app.add_typer(tracking.app, name="tracking")
 app.command()(train)
 app.command()(backtest)
+bundle_app.command("list")(tracking.list_bundles)
+bundle_app.command("promote")(tracking.promote)
+bundle_app.command("rollback")(tracking.rollback)
 
 STANDARD = "-"
 """Stands for standard input or output where a file is expected."""
 
 ConfigOption = Annotated[Path | None, typer.Option(help="YAML file of settings.")]
-BundleOption = Annotated[Path | None, typer.Option(help="Directory of the bundle. Default: artifact_dir.")]
+BundleOption = Annotated[
+    str | None, typer.Option(help="Folder of the bundle, models:/… or runs:/…. Default: artifact_dir.")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 FailOption = Annotated[bool, typer.Option("--fail-on-anomaly", help="Exit with 3 when anomalies were found.")]
-BundleArgument = Annotated[Path, typer.Argument(help="Directory of a bundle.")]
+BundleArgument = Annotated[str, typer.Argument(help="Folder of a bundle, models:/… or runs:/….")]
 
 
 @app.command()
@@ -52,7 +59,7 @@ def serve(
     """Serve a bundle over HTTP."""
     from anomaliz.api.serve import serve as serve_forever
 
-    options = {"artifact_dir": None if bundle is None else str(bundle), "api.host": host, "api.port": port}
+    options = {"artifact_dir": bundle, "api.host": host, "api.port": port}
     serve_forever(_settings(config, options))
 
 
@@ -85,10 +92,8 @@ def detect(
 
     if as_json and str(out) == STANDARD:
         raise typer.BadParameter("prints CSV, and --json prints JSON: choose one", param_hint="--out -")
-    if str(plot) == STANDARD:
-        raise typer.BadParameter("a picture needs a file", param_hint="--plot -")
-    source: Path | BinaryIO = sys.stdin.buffer if str(series) == STANDARD else series
-    detection = detect_series(_bundle(bundle), source)
+    _require_file(plot)
+    detection = detect_series(_bundle(bundle), _source(series))
     if plot:
         from anomaliz.visualization.series import scored_series
         from anomaliz.visualization.style import save
@@ -103,13 +108,33 @@ def detect(
     _exit_on(bool(detection.events), fail_on_anomaly)
 
 
+@app.command()
+def compare(
+    one: Annotated[str, typer.Argument(metavar="A", help="Folder of a bundle, models:/… or runs:/….")],
+    other: Annotated[str, typer.Argument(metavar="B", help="The bundle to compare with it.")],
+    data: Annotated[Path, typer.Option(help="CSV or Parquet with a timestamp column; - for stdin.")],
+    plot: Annotated[Path | None, typer.Option(help="PNG file for a plot.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Score a series by two bundles and say where they differ."""
+    from anomaliz.api.offline import compare_bundles
+
+    _require_file(plot)
+    pair = compare_bundles(_bundle(one), _bundle(other), _source(data))
+    if plot:
+        from anomaliz.visualization.bundle_pair import two_scores
+        from anomaliz.visualization.style import save
+
+        save(two_scores(**pair.drawn()), plot)
+    typer.echo(_json(pair.answer()) if as_json else pair.summary())
+
+
 @bundle_app.command("show")
 def show_bundle(path: BundleArgument, as_json: JsonOption = False) -> None:
     """Print what a bundle is: features, window, detectors, threshold, data, test metrics."""
-    from anomaliz.bundle.bundle import Bundle
     from anomaliz.bundle.description import describe, facts
 
-    bundle = Bundle.load(path)
+    bundle = _bundle(path)
     typer.echo(json.dumps(facts(bundle), indent=2) if as_json else describe(bundle))
 
 
@@ -119,18 +144,18 @@ def verify_bundle(path: BundleArgument) -> None:
     from anomaliz.bundle.bundle import Bundle
     from anomaliz.bundle.manifest import verify
 
-    manifest = verify(path)
-    Bundle.load(path).score_canary()
+    folder = _folder(path)
+    manifest = verify(folder)
+    Bundle.load(folder).score_canary()
     typer.echo(f"{path} is whole: {len(manifest.files)} files match, version {manifest.version}")
 
 
 @bundle_app.command("diff")
 def diff_bundles(one: BundleArgument, other: BundleArgument, as_json: JsonOption = False) -> None:
     """Print what differs between two bundles."""
-    from anomaliz.bundle.bundle import Bundle
     from anomaliz.bundle.description import differences
 
-    found = differences(Bundle.load(one), Bundle.load(other))
+    found = differences(_bundle(one), _bundle(other))
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
@@ -172,10 +197,31 @@ def _settings(config: Path | None = None, options: dict[str, Any] | None = None)
     return load_settings(config, overrides=options)
 
 
-def _bundle(path: Path | None) -> "Bundle":
+def _bundle(place: str | None) -> "Bundle":
     from anomaliz.bundle.bundle import Bundle
 
-    return Bundle.load(path or _settings().artifact_dir)
+    return Bundle.load(_folder(place))
+
+
+def _folder(named: str | None) -> Path:
+    """Return the folder of the bundle that is named, of `artifact_dir` where none is."""
+    from anomaliz.core.place import place_of
+
+    place = _settings().artifact_dir if named is None else place_of(named)
+    if isinstance(place, Path):
+        return place
+    from anomaliz.tracking.locate import locate
+
+    return locate(place, _settings().tracking, lambda message: typer.echo(f"warning: {message}", err=True))
+
+
+def _source(path: Path) -> Path | BinaryIO:
+    return sys.stdin.buffer if str(path) == STANDARD else path
+
+
+def _require_file(plot: Path | None) -> None:
+    if str(plot) == STANDARD:
+        raise typer.BadParameter("a picture needs a file", param_hint="--plot -")
 
 
 def _read(path: Path) -> bytes:

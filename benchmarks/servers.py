@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,13 +31,16 @@ class Server:
 
 
 @contextmanager
-def running(app: str, bundle: Path, path: str, body: bytes) -> Iterator[Server]:
+def running(
+    app: str, bundle: Path, path: str, body: bytes, variables: Mapping[str, str] | None = None
+) -> Iterator[Server]:
     """Run `app` by uvicorn with one worker, until the block ends; it has answered `body` on `path` once."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "uvicorn", app, "--port", str(port), "--factory", "--no-access-log"]
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", "ANOMALIZ_ARTIFACT_DIR": str(bundle)}
+    settings = {"ANOMALIZ_ARTIFACT_DIR": str(bundle), **(variables or {})}
+    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3", **settings}
     began = time.perf_counter()
     with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as process:
         try:

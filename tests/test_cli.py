@@ -11,7 +11,18 @@ import pytest
 from anomaliz import __version__
 from anomaliz.bundle.bundle import Bundle
 
-COMMANDS = ("train", "serve", "analyze", "detect", "evaluate", "backtest", "bundle", "config", "version")
+COMMANDS = (
+    "train",
+    "serve",
+    "analyze",
+    "detect",
+    "compare",
+    "evaluate",
+    "backtest",
+    "bundle",
+    "config",
+    "version",
+)
 
 
 def run(*arguments: object, stdin: str = "", cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -96,6 +107,16 @@ def test_detect_as_json_is_the_answer_of_the_service(bundle_dir: Path, series: P
     assert any(event["peak"] == "2024-01-01T03:20:00Z" for event in answer["events"])
 
 
+def test_compare_prints_and_draws_two_bundles(bundle_dir: Path, series: Path, tmp_path: Path) -> None:
+    plot = tmp_path / "pair.png"
+    done = run("compare", bundle_dir, bundle_dir, "--data", series, "--plot", plot)
+    assert done.returncode == 0, done.stderr
+    assert "60 points, 51 scored by both; their verdicts agree on 100.00%" in done.stdout
+    assert plot.read_bytes().startswith(b"\x89PNG")
+    answer = json.loads(run("compare", bundle_dir, bundle_dir, "--data", series, "--json").stdout)
+    assert answer["agreement"]["share"] == 1
+
+
 def test_bundle_show_verify_and_diff(bundle_dir: Path) -> None:
     shown = run("bundle", "show", bundle_dir).stdout
     assert "cpu, memory, latency" in shown
@@ -131,6 +152,10 @@ def test_config_show_says_where_a_value_came_from(tmp_path: Path) -> None:
         (["train", "--profile", "daily"], "data.profile"),
         (["train", "--out", "."], "holds something else than a bundle"),
         (["bundle", "verify", "absent"], "absent is not a complete bundle"),
+        (["bundle", "verify", "models:/absent"], "models:/absent is not the URI of a bundle"),
+        (["compare", "absent", "absent", "--data", "absent.csv"], "absent is not a complete bundle"),
+        (["compare", "{bundle}", "{bundle}", "--data", "absent.csv"], "absent.csv does not exist"),
+        (["serve", "--bundle", "models:/absent"], "artifact_dir cannot be 'models:/absent'"),
         (["serve", "--port", "70000"], "api.port"),
     ],
 )
@@ -183,7 +208,16 @@ def test_a_warning_is_said_though_training_fails(tmp_path: Path) -> None:
     assert error.startswith("error: short leaves")
 
 
-@pytest.mark.parametrize("arguments", [["--nope"], ["analyze"], ["train", "--seeds", "0"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--nope"],
+        ["analyze"],
+        ["train", "--seeds", "0"],
+        ["compare", "a"],
+        ["compare", "a", "b", "--data", "series.csv", "--plot", "-"],
+    ],
+)
 def test_misuse_is_exit_code_2(arguments: list[str]) -> None:
     assert run(*arguments).returncode == 2
 

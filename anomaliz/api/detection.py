@@ -49,7 +49,7 @@ class Detection:
             "threshold": self.verdicts.threshold,
             "bundle": identity(self.bundle),
             "points": self._points(),
-            "events": self._events(),
+            "events": self.named_events(),
         }
 
     def to_csv(self) -> str:
@@ -71,7 +71,7 @@ class Detection:
         """Return how many points were scored and anomalous, and a line for each event."""
         scored = int(self.verdicts.scored[self.positions].sum())
         lines = [f"{len(self.positions)} points, {scored} scored, {len(self.events)} events"]
-        for event in self._events():
+        for event in self.named_events():
             shares: dict[str, float] = event["contributions"]
             feature = max(shares, key=lambda name: shares[name])
             span = f"{event['start']} to {event['end']}"
@@ -104,7 +104,8 @@ class Detection:
             for stamp, status, score, anomaly, scored, rank_score, alert_score, alert in rows
         ]
 
-    def _events(self) -> list[Answer]:
+    def named_events(self) -> list[Answer]:
+        """Return the events with their rows named as in the series: by stamp, or by number."""
         if not self.events:
             return []
         starts, peaks, ends = np.array([(event.start, event.peak, event.end) for event in self.events]).T

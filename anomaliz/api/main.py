@@ -69,9 +69,8 @@ def create_app(settings: Settings | None = None) -> AnomalizAPI:
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     service: Service = app.state.service
-    service.holder.load_if_changed()
     _say_what_is_missing(service.settings)
-    async with service.holder.polling(service.settings.api.reload_seconds):
+    async with service.running():
         yield
 
 
@@ -89,9 +88,9 @@ def __getattr__(name: str) -> AnomalizAPI:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
         settings = load_settings()
+        logs.configure(settings.logging)
+        app = create_app(settings)
     except AnomalizError as error:
         raise SystemExit(str(error)) from None
-    logs.configure(settings.logging)
-    app = create_app(settings)
     globals()["app"] = app
     return app

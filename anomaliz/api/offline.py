@@ -5,6 +5,7 @@ from typing import BinaryIO
 
 from anomaliz.api.answers import Answer, answers_of
 from anomaliz.api.body import parse_json
+from anomaliz.api.bundle_pair import BundlePair
 from anomaliz.api.columns import ColumnReader
 from anomaliz.api.detection import Detection
 from anomaliz.api.newest import newest_verdict, stamped
@@ -26,6 +27,12 @@ def analyze_window(bundle: Bundle, raw: bytes) -> Answer:
         raise DataError(str(error)) from None
     values, times = ColumnReader(bundle.features, bundle.window_size, MAX_ROWS).read(body)
     return stamped(answers_of(bundle, newest_verdict(bundle, values, times))[0], times)
+
+
+def compare_bundles(one: Bundle, other: Bundle, source: Path | BinaryIO) -> BundlePair:
+    """Score the series in a CSV or Parquet file by two bundles; raises DataError as `detect_series` does."""
+    dataset = read_dataset(source, max_rows=MAX_ROWS, to_score=True)
+    return BundlePair.of(one, other, dataset, MAX_ROWS)
 
 
 def detect_series(bundle: Bundle, source: Path | BinaryIO) -> Detection:

@@ -106,9 +106,22 @@ class Health(Shape):
     status: Literal["ok"]
 
 
+class RegistryReading(Shape):
+    reachable: bool | None = Field(description="Null before it was looked at.")
+    since: datetime
+    message: str | None = Field(description="What is amiss, in one sentence.")
+
+
+class ChallengerReading(Shape):
+    bundle: BundleIdentity | None
+    reason: str | None = Field(description="Why it does not score.")
+
+
 class Readiness(Shape):
     status: Literal["ready"]
     bundle: BundleIdentity
+    registry: RegistryReading | None = Field(description="Null where no bundle comes from a registry.")
+    challenger: ChallengerReading | None = Field(description="Null without one.")
 
 
 class BundleDescription(BundleIdentity):

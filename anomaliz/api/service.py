@@ -1,14 +1,22 @@
 """What the routes share."""
 
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import cast
 
 from starlette.requests import Request
 
+from anomaliz.api.challenger import Challenger
+from anomaliz.api.challenger_monitoring import ChallengerMonitoring
 from anomaliz.api.monitoring import Monitoring
+from anomaliz.api.place import BundlePlace, FolderPlace, RegistryPlace
 from anomaliz.api.queue import WindowQueue
 from anomaliz.api.reload import BundleHolder
 from anomaliz.config.settings import Settings
+from anomaliz.core.place import Place, RegistryUri
+from anomaliz.tracking.watcher import RegistryWatcher
 
 
 @dataclass(frozen=True)
@@ -19,6 +27,9 @@ class Service:
     monitoring: Monitoring
     holder: BundleHolder
     queue: WindowQueue
+    watcher: RegistryWatcher | None
+    """Of the registry, where a bundle comes from one."""
+    challenger: Challenger | None
 
     @classmethod
     def of(cls, request: Request) -> "Service":
@@ -27,8 +38,46 @@ class Service:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Service":
-        """Return the parts, with no bundle loaded yet."""
+        """Return the parts, with no bundle loaded yet; raises AnomalizError where a registry needs more."""
         monitoring = Monitoring()
-        return cls(
-            settings, monitoring, BundleHolder(settings.artifact_dir, monitoring), WindowQueue(monitoring)
-        )
+        watcher = _watcher(settings)
+        holder = BundleHolder(_place(settings.artifact_dir, watcher), monitoring)
+        challenger = None
+        if settings.api.challenger is not None:
+            measures = ChallengerMonitoring(monitoring.registry)
+            place = _place(settings.api.challenger, watcher)
+            challenger = Challenger(BundleHolder(place, measures, "challenger"), holder, measures)
+        return cls(settings, monitoring, holder, WindowQueue(monitoring), watcher, challenger)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Load the bundles, and look for new ones until the block ends."""
+        async with AsyncExitStack() as stack:
+            if self.challenger:
+                stack.enter_context(self.challenger.running())
+            for holder in self._holders():
+                holder.load_if_changed()
+                await stack.enter_async_context(holder.polling(self.settings.api.reload_seconds))
+                if self.watcher:
+                    self.watcher.on_report(holder.load_if_changed)
+            if self.watcher:
+                stack.enter_context(self.watcher.running())
+            yield
+
+    def _holders(self) -> list[BundleHolder]:
+        return [self.holder, *([self.challenger.holder] if self.challenger else [])]
+
+
+def _watcher(settings: Settings) -> RegistryWatcher | None:
+    places = (settings.artifact_dir, settings.api.challenger)
+    uris = dict.fromkeys(place for place in places if isinstance(place, RegistryUri))
+    if not uris:
+        return None
+    return RegistryWatcher(settings.tracking, list(uris), settings.api.reload_seconds)
+
+
+def _place(place: Place, watcher: RegistryWatcher | None) -> BundlePlace:
+    if isinstance(place, Path):
+        return FolderPlace(place)
+    assert watcher is not None
+    return RegistryPlace(place, watcher)

@@ -2,14 +2,14 @@
 
 import ctypes
 import errno
-import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from anomaliz.bundle.lock import locked
 from anomaliz.bundle.manifest import MANIFEST_FILE
 from anomaliz.core.errors import AnomalizError
 
@@ -56,28 +56,19 @@ def _workspace(directory: Path) -> Iterator[Path]:
         raise AnomalizError(
             f"{directory} cannot be written ({error.strerror}): choose another place"
         ) from None
-    handle = os.open(workspace, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield workspace
-    finally:
-        shutil.rmtree(workspace, ignore_errors=True)
-        os.close(handle)
+    with locked(workspace):
+        try:
+            yield workspace
+        finally:
+            shutil.rmtree(workspace, ignore_errors=True)
 
 
 def _sweep(directory: Path, prefix: str) -> None:
     """Remove the workspaces of killed runs; the lock tells them from those of running ones."""
     for left in directory.parent.glob(f"{prefix}*"):
-        handle = os.open(left, os.O_RDONLY)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            continue
-        else:
+        with suppress(BlockingIOError, FileNotFoundError), locked(left):
             _put_back(left, directory)
             shutil.rmtree(left, ignore_errors=True)
-        finally:
-            os.close(handle)
 
 
 def _swap(workspace: Path, directory: Path) -> None:

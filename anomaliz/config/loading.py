@@ -1,7 +1,6 @@
 """Lays the sources over one another and checks the result."""
 
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +12,11 @@ from anomaliz.config.env_file import read_env_file
 from anomaliz.config.environment import read_variables
 from anomaliz.config.keys import KEYS
 from anomaliz.config.layer import Entry, Layer, entry_of_text, layer_of_mapping, tree_of_layer
-from anomaliz.config.refusal import MASK, refusal
+from anomaliz.config.refusal import masked, refusal
 from anomaliz.config.settings import Settings
 from anomaliz.config.yaml_file import DEFAULTS, read_yaml_file
 
 ENV_FILE = Path(".env")
-
-_PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):[^/@\s]+@")
 
 
 @dataclass(frozen=True)
@@ -60,8 +57,14 @@ def effective(
 ) -> list[Setting]:
     """Return each setting's effective value and origin; arguments and errors are `load_settings`'s."""
     layer = _merged(config, overrides, environ, env_file)
-    tree = _settings(layer).model_dump(mode="json")
-    return [Setting(dotted, _shown(_at(tree, dotted)), layer[dotted].origin) for dotted in KEYS]
+    values = shown_values(_settings(layer))
+    return [Setting(dotted, value, layer[dotted].origin) for dotted, value in values.items()]
+
+
+def shown_values(settings: Settings) -> dict[str, object]:
+    """Return every setting's value by its dotted key, as in JSON, with secrets and passwords masked."""
+    tree = settings.model_dump(mode="json")
+    return {dotted: _shown(_at(tree, dotted)) for dotted in KEYS}
 
 
 def _merged(
@@ -104,4 +107,4 @@ def _at(tree: Mapping[str, Any], dotted: str) -> object:
 
 
 def _shown(value: object) -> object:
-    return _PASSWORD.sub(rf"\1:{MASK}@", value) if isinstance(value, str) else value
+    return masked(value) if isinstance(value, str) else value

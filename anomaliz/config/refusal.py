@@ -1,5 +1,6 @@
 """Says of a value that a setting cannot have: which, from where, and what is allowed instead."""
 
+import re
 from collections.abc import Callable, Mapping
 from reprlib import Repr
 from typing import Any
@@ -9,9 +10,12 @@ from pydantic import ValidationError
 from anomaliz.config.keys import KEYS, Key
 from anomaliz.config.layer import Layer
 from anomaliz.core.errors import ConfigError
+from anomaliz.core.place import FORMS
 
 MASK = "**********"
 """What is shown of a secret."""
+
+_PASSWORD = re.compile(r"(?<=://)([^/@:\s]*):[^/@\s]+@")
 
 _short = Repr()
 _short.maxstring = _short.maxother = 80
@@ -25,6 +29,11 @@ def refusal(error: ValidationError, layer: Layer) -> ConfigError:
     return ConfigError(
         f"{key.dotted} cannot be {value} (from {entry.origin}): give {allowed(key)}", field=key.dotted
     )
+
+
+def masked(text: str) -> str:
+    """Return `text` without the passwords of the URLs in it."""
+    return _PASSWORD.sub(rf"\1:{MASK}@", text)
 
 
 def allowed(key: Key) -> str:
@@ -53,16 +62,22 @@ def _number(noun: str, schema: Mapping[str, Any]) -> str:
     return " ".join([noun, *limits])
 
 
+def _text(schema: Mapping[str, Any]) -> str:
+    plain = "a text of letters, digits, '.', '_' and '-'" if "pattern" in schema else "a non-empty text"
+    return _FORMATS.get(schema.get("format", ""), plain)
+
+
 def _list(schema: Mapping[str, Any]) -> str:
     length = "one or more" if schema.get("minItems") else "any number of"
     return f"a list of {length} non-empty texts{', none twice' if schema.get('uniqueItems') else ''}"
 
 
 _LIMITS = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "and below"}
+_FORMATS = {"path": "a path", "place": f"a path, {FORMS}"}
 _DESCRIBED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "integer": lambda schema: _number("a whole number", schema),
     "number": lambda schema: _number("a number", schema),
-    "string": lambda schema: "a path" if schema.get("format") == "path" else "a non-empty text",
+    "string": _text,
     "array": _list,
     "null": lambda _: "null",
 }

@@ -9,11 +9,17 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
+    PlainValidator,
     SecretStr,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from anomaliz.core.errors import ConfigError
+from anomaliz.core.place import Place, RegistryUri, place_of
 
 
 def _upper(value: object) -> object:
@@ -39,6 +45,15 @@ def _empty_as_unset(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+def _place(text: object) -> Place:
+    if not isinstance(text, str | Path):
+        raise ValueError("neither a path nor a URI")
+    try:
+        return place_of(str(text))
+    except ConfigError as error:
+        raise ValueError(str(error)) from error
+
+
 def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(names)) < len(names):
         raise ValueError("a name stands twice")
@@ -47,8 +62,15 @@ def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
 
 Count = Annotated[int, Field(ge=1)]
 Text = Annotated[str, Field(min_length=1)]
+Name = Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z0-9._-]+$")]
 Secret = Annotated[SecretStr, Field(min_length=1)]
 Directory = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_expanded)]
+BundlePlace = Annotated[
+    Path | RegistryUri,
+    PlainValidator(_place, json_schema_input_type=str),
+    PlainSerializer(str),
+    WithJsonSchema({"type": "string", "format": "place"}),
+]
 Names = Annotated[
     tuple[Text, ...], Field(min_length=1, json_schema_extra={"uniqueItems": True}), AfterValidator(_unique)
 ]
@@ -184,7 +206,12 @@ class Api(Section):
     max_batch: Count = Field(description="Most windows in a batch request.")
     max_rows: Count = Field(description="Most rows of a series in a request.")
     reload_seconds: Annotated[float, Field(ge=0)] = Field(
-        description="Seconds between looks for a new bundle in `artifact_dir`; 0 never looks."
+        description="Seconds between looks for a new bundle in `artifact_dir`, a folder or a registry; "
+        "0 never looks."
+    )
+    challenger: Annotated[BundlePlace | None, BeforeValidator(_empty_as_unset)] = Field(
+        description="Bundle that scores the same requests beside the one that is served, to be compared; "
+        "null is none."
     )
 
 
@@ -200,10 +227,22 @@ class Agent(Section):
 
 
 class Tracking(Section):
-    """Where MLflow records training."""
+    """Where MLflow records training and keeps bundles."""
 
+    logger: Literal["none", "mlflow"] = Field(description="What `anomaliz train` records its runs with.")
     experiment_name: Text = Field(description="MLflow experiment that training runs are recorded in.")
-    tracking_uri: Text = Field(description="MLflow store for training runs; not used by this release.")
+    tracking_uri: Text = Field(
+        description="MLflow store of runs and of the registry: a server's URL, or a database's."
+    )
+    artifact_folder: Directory = Field(
+        description="Folder for the files of runs where the store is a database; a server has its own."
+    )
+    model_name: Name = Field(description="Registered model whose versions are the trained bundles.")
+    spool_dir: Directory = Field(
+        description="Folder that keeps runs until they are uploaded; `anomaliz tracking sync` uploads "
+        "what is left."
+    )
+    cache_dir: Directory = Field(description="Folder for bundles that were downloaded from the registry.")
 
 
 class Logging(Section):
@@ -222,7 +261,9 @@ class Settings(BaseSettings):
         frozen=True, extra="forbid", str_strip_whitespace=True, hide_input_in_errors=True
     )
 
-    artifact_dir: Directory = Field(description="Bundle that is served, and that `analyze` and `detect` use.")
+    artifact_dir: BundlePlace = Field(
+        description="Bundle that is served, and that `analyze` and `detect` use."
+    )
     data: Data
     models: Models
     training: Training

@@ -24,6 +24,10 @@ class BundleError(AnomalizError):
     """A bundle that is absent, damaged, or of another format."""
 
 
+class TrackingError(AnomalizError):
+    """A tracking store that cannot be reached, or that refuses what it is asked for."""
+
+
 class MissingExtraError(AnomalizError):
     """A feature whose optional packages are not installed."""
 

@@ -3,6 +3,7 @@
 import json
 import warnings
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +13,9 @@ from anomaliz.console import run
 from anomaliz.core.errors import MissingExtraError
 
 if TYPE_CHECKING:
+    from anomaliz.config.settings import Settings
     from anomaliz.data.dataset import Dataset
+    from anomaliz.tracking.recording import Recording
     from anomaliz.training.pipeline import Trained
 
 FAST = {"training.n_seeds": 1, "training.epochs": 6}
@@ -31,6 +34,11 @@ def train(
     profile: Annotated[str | None, typer.Option(help="Synthetic profile: basic or realistic.")] = None,
     sweep: Annotated[bool, typer.Option("--sweep", help="Also train other code and window sizes.")] = False,
     fast: Annotated[bool, typer.Option("--fast", help="One seed, few epochs.")] = False,
+    logger: Annotated[str | None, typer.Option(help="Where the run is recorded: none or mlflow.")] = None,
+    experiment: Annotated[str | None, typer.Option(help="MLflow experiment of the run.")] = None,
+    tracking_uri: Annotated[
+        str | None, typer.Option(help="MLflow store: a server's URL, or a database's.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the metrics as JSON.")] = False,
 ) -> None:
     """Train detectors on your series and write a bundle."""
@@ -51,14 +59,42 @@ def train(
     overrides: dict[str, object] = dict(FAST) if fast else {}
     if seeds is not None:
         overrides["training.n_seeds"] = seeds
-    if profile is not None:
-        overrides["data.profile"] = profile
+    overrides |= {
+        "data.profile": profile,
+        "tracking.logger": logger,
+        "tracking.experiment_name": experiment,
+        "tracking.tracking_uri": tracking_uri,
+    }
     settings = load_settings(config, overrides=overrides)
+    recording = _recording(settings)
     with warnings.catch_warnings():
         warnings.simplefilter("once", DataWarning)
         warnings.showwarning = _say
         trained = pipeline.train(settings, _dataset(data or [], settings), out, sweep=sweep)
-    typer.echo(json.dumps(_answer(trained), indent=2) if as_json else _table(trained))
+    if not as_json:
+        typer.echo(_table(trained))
+    tracked = _recorded(recording, trained) if recording else None
+    if as_json:
+        typer.echo(json.dumps({**_answer(trained), "tracking": tracked}, indent=2))
+
+
+def _recording(settings: "Settings") -> "Recording | None":
+    if settings.tracking.logger == "none":
+        return None
+    from anomaliz.tracking.recording import Recording
+
+    return Recording.begin(settings)
+
+
+def _recorded(recording: "Recording", trained: "Trained") -> dict[str, str] | None:
+    """Record the training and return where; whatever hinders that is a warning, since the bundle is there."""
+    try:
+        uploaded = recording.finish(trained.bundle.version, trained.directory)
+    except Exception as error:
+        _say(str(error))
+        return None
+    typer.echo(f"recorded as {uploaded}", err=True)
+    return asdict(uploaded)
 
 
 def _say(message: Warning | str, *_: Any, **__: Any) -> None:
@@ -95,7 +131,7 @@ def _answer(trained: "Trained") -> dict[str, Any]:
 def _table(trained: "Trained") -> str:
     from anomaliz.training.report import report
 
-    return report(trained.bundle, trained.directory)
+    return f"{report(trained.bundle)}\nbundle {trained.directory} ({trained.bundle.version})"
 
 
 def main() -> None:

@@ -1,15 +1,14 @@
 """What a training prints at its end."""
 
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from anomaliz.bundle.bundle import Bundle
 
 COLUMNS = ("precision", "recall", "f1", "roc_auc", "pr_auc", "false_alarm_rate")
 
 
-def report(bundle: Bundle, directory: Path) -> str:
-    """Return the metrics over all seeds as a table, how the threshold was chosen, and where the bundle is."""
+def report(bundle: Bundle) -> str:
+    """Return the metrics over all seeds as a table, and how the threshold was chosen."""
     seeds = list(bundle.metrics["seeds"])
     spread = len(seeds) > 1
     what = f"mean ± std over {len(seeds)} seeds" if spread else f"seed {seeds[0]}"
@@ -22,8 +21,7 @@ def report(bundle: Bundle, directory: Path) -> str:
     if bundle.metrics["series"] is not None:
         series = [bundle.metrics["series"][column] for column in COLUMNS]
         table.append(_row("series profile", ["-" if value is None else f"{value:.3f}" for value in series]))
-    where = f"bundle {directory} ({bundle.version})"
-    return "\n".join([f"test part, {what}", _row("detector", COLUMNS), *table, "", _decision(bundle), where])
+    return "\n".join([f"test part, {what}", _row("detector", COLUMNS), *table, "", _decision(bundle)])
 
 
 def _decision(bundle: Bundle) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from anomaliz.api.monitoring import Monitoring
+from anomaliz.api.place import FolderPlace
 from anomaliz.api.problems import ProblemError
 from anomaliz.api.reload import BundleHolder
 from anomaliz.bundle.bundle import Bundle
@@ -27,7 +28,7 @@ def counted(monitoring: Monitoring, result: str) -> float | None:
 def test_a_new_bundle_takes_the_place_of_the_old_one(
     served_dir: Path, other_dir: Path, swap: Swap, monitoring: Monitoring
 ) -> None:
-    holder = BundleHolder(served_dir, monitoring)
+    holder = BundleHolder(FolderPlace(served_dir), monitoring)
     assert holder.load() is True
     assert holder.load() is False
     old = holder.current()
@@ -39,7 +40,7 @@ def test_a_new_bundle_takes_the_place_of_the_old_one(
 
 
 def test_a_directory_that_did_not_change_is_left_alone(served_dir: Path, monitoring: Monitoring) -> None:
-    holder = BundleHolder(served_dir, monitoring)
+    holder = BundleHolder(FolderPlace(served_dir), monitoring)
     for _ in range(3):
         holder.load_if_changed()
     assert counted(monitoring, "loaded") == 1
@@ -49,7 +50,7 @@ def test_a_directory_that_did_not_change_is_left_alone(served_dir: Path, monitor
 def test_a_bad_bundle_is_refused_logged_and_counted_once_until_it_changes(
     served_dir: Path, monitoring: Monitoring, caplog: pytest.LogCaptureFixture
 ) -> None:
-    holder = BundleHolder(served_dir, monitoring)
+    holder = BundleHolder(FolderPlace(served_dir), monitoring)
     holder.load()
     old = holder.current()
     graph = (served_dir / "scoring.onnx").read_bytes()
@@ -71,7 +72,7 @@ def test_a_bad_bundle_is_refused_logged_and_counted_once_until_it_changes(
 def test_a_bundle_that_is_signed_but_cannot_score_is_refused(
     served_dir: Path, monitoring: Monitoring, resigned: Callable[[Path], None]
 ) -> None:
-    holder = BundleHolder(served_dir, monitoring)
+    holder = BundleHolder(FolderPlace(served_dir), monitoring)
     (served_dir / "scoring.onnx").write_bytes(b"not a graph")
     resigned(served_dir)
     with pytest.raises(BundleError, match="graph cannot be loaded"):
@@ -83,7 +84,7 @@ def test_a_bundle_that_is_signed_but_cannot_score_is_refused(
 
 
 def test_a_bundle_that_vanishes_stays_in_service(served_dir: Path, monitoring: Monitoring) -> None:
-    holder = BundleHolder(served_dir, monitoring)
+    holder = BundleHolder(FolderPlace(served_dir), monitoring)
     holder.load()
     served_dir.rename(served_dir.with_name("gone"))
     holder.load_if_changed()
@@ -95,7 +96,7 @@ def test_a_link_to_another_bundle_is_a_change(
 ) -> None:
     link, new = tmp_path / "link", tmp_path / "new"
     link.symlink_to(served_dir)
-    holder = BundleHolder(link, monitoring)
+    holder = BundleHolder(FolderPlace(link), monitoring)
     holder.load()
     new.symlink_to(other_dir)
     os.replace(new, link)  # noqa: PTH105
@@ -106,7 +107,7 @@ def test_a_link_to_another_bundle_is_a_change(
 def test_the_poll_finds_a_new_bundle_and_ends_when_told(
     served_dir: Path, other_dir: Path, swap: Swap, monitoring: Monitoring
 ) -> None:
-    holder = BundleHolder(served_dir, monitoring)
+    holder = BundleHolder(FolderPlace(served_dir), monitoring)
 
     async def poll() -> int:
         async with holder.polling(0.01):

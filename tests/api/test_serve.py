@@ -1,11 +1,8 @@
 import shutil
 import signal
 import socket
-import threading
 import time
-from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +12,7 @@ import pytest
 from anomaliz.bundle.bundle import Bundle
 
 if TYPE_CHECKING:
-    from conftest import StartServer
+    from conftest import AskedBy, StartServer
 
 Swap = Callable[[Path, Path], None]
 Window = dict[str, Any]
@@ -78,34 +75,20 @@ def test_ten_megabytes_are_413_while_the_service_goes_on(
 
 
 def test_swaps_under_load_fail_and_mix_no_request(
-    start_server: "StartServer", served_dir: Path, other_dir: Path, swap: Swap, window: Window
+    start_server: "StartServer", served_dir: Path, other_dir: Path, swap: Swap, asked_by: "AskedBy"
 ) -> None:
     first = served_dir.with_name("first")
     shutil.copytree(served_dir, first)
     bundles = [Bundle.load(first), Bundle.load(other_dir)]
     thresholds = {bundle.sha256: bundle.profile.decision.threshold for bundle in bundles}
     server = start_server(served_dir, ANOMALIZ__API__RELOAD_SECONDS="0.1")
-    stop = threading.Event()
-
-    def ask() -> Counter[tuple[int, str, float]]:
-        seen: Counter[tuple[int, str, float]] = Counter()
-        with httpx.Client(base_url=server.url) as client:
-            while not stop.is_set():
-                response = client.post("/analyze", json=window)
-                answer = response.json()
-                seen[response.status_code, answer["bundle"]["sha256"], answer["threshold"]] += 1
-        return seen
-
-    with ThreadPoolExecutor(4) as pool:
-        asking = [pool.submit(ask) for _ in range(4)]
+    with asked_by(server.url, 4) as seen:
         for new in (other_dir, first, other_dir):
             swap(new, served_dir)
             sha256 = Bundle.load(new).sha256
             wait_for(lambda sha256=sha256: httpx.get(f"{server.url}/bundle").json()["sha256"] == sha256)
         (served_dir / "scoring.onnx").write_bytes(b"damaged")
         time.sleep(0.5)
-        stop.set()
-        seen = sum((task.result() for task in asking), Counter())
     assert {(status, sha256) for status, sha256, _ in seen} == {(200, sha256) for sha256 in thresholds}
     assert all(threshold == thresholds[sha256] for _, sha256, threshold in seen)
     assert any("scoring.onnx differs" in record.get("reason", "") for record in server.records())

@@ -38,6 +38,10 @@ def test_the_config_file_is_named(tmp_path: Path) -> None:
     [
         ("artifact_dir", ""),
         ("artifact_dir", "~nobody-of-this-name/x"),
+        ("artifact_dir", "models:/anomaliz"),
+        ("artifact_dir", 5),
+        ("api.challenger", "s3://bucket/bundle"),
+        ("tracking.cache_dir", " "),
         ("data.profile", "Realistic"),
         ("data.n_points", 499),
         ("data.n_points", 900.5),
@@ -112,7 +116,8 @@ def test_a_long_value_is_cut() -> None:
 @pytest.mark.parametrize(
     ("key", "words"),
     [
-        ("artifact_dir", "a path"),
+        ("tracking.cache_dir", "a path"),
+        ("artifact_dir", "a path, models:/NAME@ALIAS, models:/NAME/VERSION or runs:/RUN_ID/PATH"),
         ("data.n_points", "a whole number from 500"),
         ("detection.members", "a list of one or more non-empty texts, none twice"),
         ("detection.calibration.tail_quantile", "a number above 0.5 and below 1"),

@@ -13,7 +13,7 @@ from threading import Thread
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TARGETS = ("serve", "train", "tracking")
+TARGETS = ("serve", "serve-registry", "train", "tracking")
 
 
 @dataclass
@@ -54,6 +54,12 @@ def last(name: str, keyword: str) -> str:
     return [rest for stage in lineage(name) for rest in stage.all(keyword)][-1]
 
 
+def environment_of(name: str) -> dict[str, str]:
+    """Return the variables of a target, those of the stages below it included."""
+    lines = [rest for stage in lineage(name) for rest in stage.all("ENV")]
+    return dict(pair.split("=", 1) for line in lines for pair in line.split())
+
+
 def venv_source(name: str) -> str:
     """Return the stage whose virtual environment a target holds."""
     (source,) = (re.match("--from=(\\S+) /venv /venv", rest) for rest in STAGES[name].all("COPY"))
@@ -78,9 +84,14 @@ def test_every_stage_stands_on_the_slim_image(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("target", "installed"),
-    [("serve", ["."]), ("train", [".", ".[train]"]), ("tracking", [".", ".[tracking]"])],
+    [
+        ("serve", ["."]),
+        ("serve-registry", [".", ".[tracking]"]),
+        ("train", [".", ".[train,tracking]"]),
+        ("tracking", [".", ".[tracking]"]),
+    ],
 )
-def test_target_holds_its_extra_and_no_other(target: str, installed: list[str]) -> None:
+def test_target_holds_its_extras_and_no_other(target: str, installed: list[str]) -> None:
     assert installed_by(venv_source(target)) == installed
     assert installed_by(target) == []
 
@@ -104,14 +115,25 @@ def test_command_is_a_program_that_gets_the_signals(target: str) -> None:
 
 
 def test_serve_listens_where_it_says() -> None:
-    assert STAGES["serve"].all("EXPOSE") == ["8000"]
-    environment = dict(pair.split("=") for pair in last("serve", "ENV").split())
-    assert environment == {
-        "ANOMALIZ_ARTIFACT_DIR": "/app/artifacts/dev",
-        "ANOMALIZ__API__HOST": "0.0.0.0",
-        "ANOMALIZ__API__PORT": "8000",
+    assert last("serve", "EXPOSE") == "8000"
+    assert environment_of("serve").items() >= {
+        ("ANOMALIZ_ARTIFACT_DIR", "/app/artifacts/dev"),
+        ("ANOMALIZ__API__HOST", "0.0.0.0"),
+        ("ANOMALIZ__API__PORT", "8000"),
     }
     assert json.loads(last("serve", "CMD")) == ["anomaliz", "serve"]
+
+
+def test_the_image_for_a_registry_is_the_other_with_another_place_and_a_cache() -> None:
+    cache = "/app/cache"
+    assert environment_of("serve-registry") == environment_of("serve") | {
+        "ANOMALIZ_ARTIFACT_DIR": "models:/anomaliz@champion",
+        "ANOMALIZ__TRACKING__CACHE_DIR": cache,
+    }
+    for keyword in ("EXPOSE", "CMD", "HEALTHCHECK"):
+        assert last("serve-registry", keyword) == last("serve", keyword)
+    (made,) = (rest for rest in STAGES["runtime"].all("RUN") if "install --directory" in rest)
+    assert cache in made.split()
 
 
 def test_copied_files_exist_and_docker_sees_them() -> None:

@@ -15,6 +15,8 @@ COMMANDS = {
     "run": ".venv/bin/anomaliz serve",
     "train": ".venv/bin/anomaliz train --out artifacts/dev",
     "train-sweep": ".venv/bin/anomaliz train --sweep --out artifacts/dev",
+    "train-mlflow": ".venv/bin/anomaliz train --logger mlflow --out artifacts/dev",
+    "mlflow-ui": ".venv/bin/mlflow ui --host 127.0.0.1 --port 5000",
     "serve": "ANOMALIZ_ARTIFACT_DIR=artifacts/dev .venv/bin/anomaliz serve",
     "serve-with-agent": "ANOMALIZ__AGENT__BACKEND=${ANOMALIZ__AGENT__BACKEND:-openai}",
     "dashboard": "anomaliz.visualization.dashboard --bundle artifacts/dev --out reports",

@@ -40,7 +40,10 @@ async def analyze(request: Request) -> Response:
         values, times = _read(reader, raw)
     else:
         values, times = await run_in_threadpool(_read, reader, raw)
-    return JSON(await _answer(service, bundle, values, times))
+    answer = await _answer(service, bundle, values, times)
+    if service.challenger:
+        service.challenger.offer(bundle, values, times, answer)
+    return JSON(answer)
 
 
 def _read(reader: ColumnReader, raw: bytes) -> tuple[Floats, Stamps | None]:

@@ -63,6 +63,7 @@ def _windows(body: object, max_batch: int) -> list[Any]:
 def _results(service: Service, bundle: Bundle, windows: list[Any]) -> list[Answer]:
     reader = ColumnReader(bundle.features, bundle.window_size, service.settings.api.max_rows)
     results: list[Answer] = [{}] * len(windows)
+    read: dict[int, tuple[Floats, Stamps | None]] = {}
     complete: dict[int, tuple[Floats, Stamps | None]] = {}
     for i, window in enumerate(windows):
         try:
@@ -70,6 +71,7 @@ def _results(service: Service, bundle: Bundle, windows: list[Any]) -> list[Answe
         except AnomalizError as error:
             results[i] = _error(error)
             continue
+        read[i] = values, times
         newest = newest_window(bundle, values, times)
         if newest is not None:
             complete[i] = newest, times
@@ -77,6 +79,9 @@ def _results(service: Service, bundle: Bundle, windows: list[Any]) -> list[Answe
             results[i] = stamped(answer_newest(bundle, values, times, service.monitoring), times)
     for i, answer in zip(complete, _answers(service, bundle, list(complete.values())), strict=True):
         results[i] = answer
+    if service.challenger:
+        for i, (values, times) in read.items():
+            service.challenger.offer(bundle, values, times, results[i])
     return results
 
 

@@ -1,5 +1,6 @@
 """The bundle in service, and how to put another in its place."""
 
+from contextlib import suppress
 from http import HTTPStatus
 
 import numpy as np
@@ -39,12 +40,16 @@ async def describe(request: Request) -> Response:
 # A plain function, so that loading runs in a thread while requests go on.
 @router.post("/reload", responses=documented(ReloadAnswer, 409), summary="Look for a new bundle now")
 def reload(request: Request) -> Response:
-    """Verifies the artifact directory's bundle and swaps it in; 409 with the reason when it is refused."""
-    holder = Service.of(request).holder
+    """Verifies the bundle in its folder or registry and swaps it in; 409 with the reason if refused."""
+    service = Service.of(request)
+    holder = service.holder
     try:
-        swapped = holder.load()
+        swapped = holder.reload()
     except BundleError as error:
         kept = "; the bundle before it stays in service" if holder.bundle else ""
-        raise ProblemError(HTTPStatus.CONFLICT, f"the bundle is refused: {error}{kept}") from error
+        raise ProblemError(HTTPStatus.CONFLICT, f"nothing was reloaded: {error}{kept}") from error
+    if service.challenger:
+        with suppress(BundleError):  # which /readyz tells
+            service.challenger.holder.reload()
     result = "loaded" if swapped else "unchanged"
     return JSON({"result": result, "bundle": identity(holder.current())})

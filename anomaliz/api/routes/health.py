@@ -6,7 +6,8 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from anomaliz.api.answers import identity
+from anomaliz.api.answers import Answer, identity
+from anomaliz.api.challenger import Challenger
 from anomaliz.api.problems import ProblemError
 from anomaliz.api.responses import JSON
 from anomaliz.api.schemas import Health, Readiness, documented
@@ -29,8 +30,21 @@ async def livez() -> Response:
 @router.get("/readyz", responses=documented(Readiness, 503), summary="Can it score?")
 async def readyz(request: Request) -> Response:
     """Answers 200 once a bundle is verified, loaded and has scored its canary; else 503 with the reason."""
-    holder = Service.of(request).holder
+    service = Service.of(request)
+    holder = service.holder
     bundle = holder.bundle
     if bundle is None:
         raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, holder.reason)
-    return JSON({"status": "ready", "bundle": identity(bundle)})
+    return JSON(
+        {
+            "status": "ready",
+            "bundle": identity(bundle),
+            "registry": vars(service.watcher.state) if service.watcher else None,
+            "challenger": _challenger(service.challenger) if service.challenger else None,
+        }
+    )
+
+
+def _challenger(challenger: Challenger) -> Answer:
+    bundle = challenger.holder.bundle
+    return {"bundle": identity(bundle) if bundle else None, "reason": challenger.reason}

@@ -1,0 +1,1 @@
+"""What goes to MLflow and comes from it. Only what runs apart from the service imports it."""
