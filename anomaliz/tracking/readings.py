@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from anomaliz.core.verdict import FUSED
 from anomaliz.tracking.record import TrainingRecord
-from anomaliz.training.evaluation import FUSED, SUMMARISED
+from anomaliz.training.evaluation import SUMMARISED
 
 MATTER = ("f1", "pr_auc", "roc_auc", "false_alarm_rate")
 """The metrics by which a person compares bundles."""
