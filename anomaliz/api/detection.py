@@ -9,10 +9,10 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaliz.api.answers import STATUSES, Answer, identity, stamps_text
+from anomaliz.api.answers import STATUSES, Answer, identity
 from anomaliz.api.columns import check_rows
 from anomaliz.bundle.bundle import Bundle
-from anomaliz.core.stamps import infer_step
+from anomaliz.core.stamps import infer_step, stamps_text
 from anomaliz.core.types import Floats, Stamps
 from anomaliz.core.verdict import Event, Verdicts
 from anomaliz.detection.events import find_events

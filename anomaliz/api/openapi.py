@@ -8,12 +8,12 @@ import numpy as np
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from anomaliz.api.answers import stamps_text
 from anomaliz.api.body import CSV_TYPES, JSON_TYPES
 from anomaliz.api.columns import STAMPS
 from anomaliz.api.keys import OPEN_PATHS
 from anomaliz.api.schemas import Problem, documented_problem
 from anomaliz.bundle.bundle import Bundle
+from anomaliz.core.stamps import stamps_text
 from anomaliz.core.types import Floats
 
 Document = dict[str, Any]
