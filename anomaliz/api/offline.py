@@ -1,5 +1,6 @@
 """The service's answers without the service: what the command line calls."""
 
+import asyncio
 from pathlib import Path
 from typing import BinaryIO
 
@@ -9,10 +10,13 @@ from anomaliz.api.bundle_pair import BundlePair
 from anomaliz.api.columns import ColumnReader
 from anomaliz.api.detection import Detection
 from anomaliz.api.newest import newest_verdict, stamped
+from anomaliz.api.opinions import Opinions
 from anomaliz.api.problems import ProblemError
 from anomaliz.api.rows import in_order
 from anomaliz.bundle.bundle import Bundle
+from anomaliz.config.settings import Agent
 from anomaliz.core.errors import DataError
+from anomaliz.data.dataset import Dataset
 from anomaliz.data.tabular import read_dataset
 
 MAX_ROWS = 2_000_000
@@ -37,6 +41,18 @@ def compare_bundles(one: Bundle, other: Bundle, source: Path | BinaryIO) -> Bund
 
 def detect_series(bundle: Bundle, source: Path | BinaryIO) -> Detection:
     """Score the series in a CSV or Parquet file; raises DataError that names the column at fault."""
+    return _detection(bundle, read_dataset(source, max_rows=MAX_ROWS, to_score=True))
+
+
+def two_opinions(bundle: Bundle, source: Path | BinaryIO, agent: Agent, seed: int | None) -> Opinions:
+    """Score a series as `detect_series` does, and ask an LLM for its own opinion; raises as both do."""
+    from anomaliz.agent.opinion.second_opinion import second_opinion
+
     dataset = read_dataset(source, max_rows=MAX_ROWS, to_score=True)
-    values = in_order(dataset, bundle.features)
-    return Detection.of(bundle, values, dataset.times, MAX_ROWS)
+    detection = _detection(bundle, dataset)
+    second = asyncio.run(second_opinion(dataset.reordered(bundle.features), agent, seed=seed))
+    return Opinions(detection, second)
+
+
+def _detection(bundle: Bundle, dataset: Dataset) -> Detection:
+    return Detection.of(bundle, in_order(dataset, bundle.features), dataset.times, MAX_ROWS)

@@ -76,5 +76,6 @@ _DESCRIBED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "number": lambda schema: _number("a number", schema),
     "string": lambda schema: _FORMATS.get(schema.get("format", ""), "a non-empty text"),
     "array": _list,
+    "boolean": lambda _: "true or false",
     "null": lambda _: "null",
 }

@@ -79,7 +79,7 @@ def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
 Count = Annotated[int, Field(ge=1)]
 Text = Annotated[str, Field(min_length=1)]
 Secret = Annotated[SecretStr, Field(min_length=1)]
-Directory = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_expanded)]
+Location = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_expanded)]
 BundlePlace = Annotated[
     Path | RegistryUri,
     PlainValidator(_place, json_schema_input_type=str),
@@ -88,6 +88,9 @@ BundlePlace = Annotated[
 ]
 Url = Annotated[str, AfterValidator(_url), WithJsonSchema({"type": "string", "format": "url"})]
 Price = Annotated[str, AfterValidator(_price), WithJsonSchema({"type": "string", "format": "price"})]
+AnyNames = Annotated[
+    tuple[Text, ...], Field(json_schema_extra={"uniqueItems": True}), AfterValidator(_unique)
+]
 Names = Annotated[
     tuple[Text, ...], Field(min_length=1, json_schema_extra={"uniqueItems": True}), AfterValidator(_unique)
 ]
@@ -232,6 +235,28 @@ class Api(Section):
     )
 
 
+class AgentOpinion(Section):
+    """The LLM's own look at a series."""
+
+    models: AnyNames = Field(
+        description="Models of the backend, one of which, at random, gives a second opinion; with none it is "
+        "the backend's model."
+    )
+    detect_prompt: Annotated[Location | None, BeforeValidator(_empty_as_unset)] = Field(
+        description="Text file with the prompt for finding anomalies; null is the packaged one."
+    )
+    verify_prompt: Annotated[Location | None, BeforeValidator(_empty_as_unset)] = Field(
+        description="Text file with the prompt for checking what was found; null is the packaged one."
+    )
+    max_values: Annotated[int, Field(ge=2)] = Field(
+        description="Most values that are sent of a series, one for each feature of a row; the newest rows."
+    )
+    image: bool = Field(description="Whether a plot is sent too, to a model that reads images.")
+    deadline_s: Annotated[float, Field(gt=0, le=3600)] = Field(
+        description="Most seconds that a second opinion takes; then it has failed."
+    )
+
+
 class Agent(Section):
     """The LLM that explains anomalies."""
 
@@ -275,6 +300,7 @@ class Agent(Section):
     prices: tuple[Price, ...] = Field(
         description="What a million tokens of each model cost; a model of backend `ollama` costs nothing."
     )
+    opinion: AgentOpinion
 
 
 class Tracking(Section):
@@ -282,7 +308,7 @@ class Tracking(Section):
 
     experiment_name: Text = Field(description="MLflow experiment that training runs are recorded in.")
     tracking_uri: Text = Field(description="MLflow server or store of training runs and of the registry.")
-    cache_dir: Directory = Field(description="Folder for bundles that were downloaded from the registry.")
+    cache_dir: Location = Field(description="Folder for bundles that were downloaded from the registry.")
 
 
 class Logging(Section):

@@ -2,11 +2,14 @@
 
 import json
 import select
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -21,6 +24,8 @@ Fault = Literal["400", "401", "404", "429", "500", "not JSON", "cut off", "stall
 Answer = str | Mapping[str, Any]
 """What the model says: text, or an object, sent as JSON text, or as a tool call where tools are offered."""
 LoadAgent = Callable[..., Agent]
+Done = subprocess.CompletedProcess[str]
+RunCli = Callable[..., Done]
 
 
 @dataclass(frozen=True)
@@ -236,3 +241,30 @@ def until() -> Callable[..., None]:
             time.sleep(0.01)
 
     return until
+
+
+@pytest.fixture
+def run_cli(llm: ScriptedLLM, variables: Callable[..., dict[str, str]], tmp_path: Path) -> RunCli:
+    """Run a command as a user does, with an agent that asks the scripted server; other settings by name."""
+
+    def run(*arguments: object, backend: str = "openai", **others: object) -> Done:
+        changed = llm.settings(backend) | {f"agent.{name}": value for name, value in others.items()}
+        agent = {_variable(key): _written(value) for key, value in changed.items()}
+        return subprocess.run(
+            [sys.executable, "-m", "anomaliz.cli", *map(str, arguments)],
+            env=variables(tmp_path / "absent", **agent),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
+
+
+def _variable(key: str) -> str:
+    return f"ANOMALIZ__{key.upper().replace('.', '__')}"
+
+
+def _written(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

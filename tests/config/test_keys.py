@@ -25,6 +25,7 @@ def test_lists_and_secrets_are_known_by_their_type() -> None:
         "detection.members",
         "api.api_keys",
         "agent.prices",
+        "agent.opinion.models",
     ]
     assert [dotted for dotted, key in KEYS.items() if key.is_secret] == [
         "api.api_keys",
