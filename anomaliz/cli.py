@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
+from anomaliz.agent.evaluation.cli import app as agent_app
 from anomaliz.console import ANOMALIES_FOUND, run
 from anomaliz.core.errors import AnomalizError, DataError
 from anomaliz.evaluation.backtest_cli import backtest
@@ -31,6 +32,7 @@ config_app = typer.Typer(help="Look at settings.", no_args_is_help=True)
 app.add_typer(bundle_app, name="bundle")
 app.add_typer(config_app, name="config")
 app.add_typer(evaluate_app, name="evaluate")
+app.add_typer(agent_app, name="agent")
 app.command()(train)
 app.command()(backtest)
 
