@@ -4,6 +4,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from anomaliz.agent.explanation import NOT_NEEDED, SKIPPED
 from anomaliz.bundle.bundle import Bundle
 from anomaliz.core.score import score_of
 from anomaliz.core.types import Stamps
@@ -13,6 +14,8 @@ Answer: TypeAlias = dict[str, Any]
 
 STATUSES = [status.name for status in Status]
 UNITS = ("s", "ms", "us", "ns")
+# Who has an LLM or a window at hand puts more into an answer.
+NOT_EXPLAINED = {True: SKIPPED.details(), False: NOT_NEEDED.details()}
 
 
 def identity(bundle: Bundle) -> Answer:
@@ -44,6 +47,8 @@ def answers_of(bundle: Bundle, verdicts: Verdicts) -> list[Answer]:
             "analysis": None,
             "severity": None,
             "recommendation": None,
+            "summary": None,
+            "explanation": NOT_EXPLAINED[anomaly],
             "status": STATUSES[status],
             "profile": verdicts.profile,
             "detectors": detectors[i],
