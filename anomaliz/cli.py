@@ -15,6 +15,7 @@ from anomaliz.evaluation.cli import app as evaluate_app
 from anomaliz.training.cli import train
 
 if TYPE_CHECKING:
+    from anomaliz.agent.trace import Step
     from anomaliz.api.detection import Detection
     from anomaliz.api.opinions import Opinions
     from anomaliz.bundle.bundle import Bundle
@@ -126,6 +127,33 @@ def detect(
     elif str(out) != STANDARD:
         typer.echo(told.summary())
     _exit_on(bool(detection.events), fail_on_anomaly)
+
+
+@app.command()
+def explain(
+    event: Annotated[
+        Path, typer.Argument(help="JSON: an answer of analyze, or an event of detect; - for stdin.")
+    ],
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Print nodes, durations, prompts and replies on stderr.")
+    ] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Explain a verdict or an event, as POST /explain does."""
+    from anomaliz.agent.explanation import FAILED
+    from anomaliz.agent.narration import narrated, shown
+    from anomaliz.api.offline import explain_incident
+
+    def show(step: "Step") -> None:
+        if verbose:
+            typer.echo(shown(step), err=True)
+
+    answer = explain_incident(_settings(config), _read(event), show)
+    typer.echo(_json(answer) if as_json else narrated(answer))
+    explanation = answer["explanation"]
+    if explanation["status"] in FAILED:
+        raise AnomalizError(explanation["reason"])
 
 
 @app.command()
@@ -281,7 +309,7 @@ def _sentence(answer: dict[str, Any]) -> str:
         f"{verdict}: score {answer['score']:.3f}, threshold {answer['threshold']:.3f}; "
         f"most in {feature} ({why['observed']:g}, expected {_number(why['expected'])}), "
         f"by {answer['model_used']}"
-    )
+    ) + (f"\n{answer['summary']}" if answer["anomaly"] else "")
 
 
 def _number(value: float | None) -> str:

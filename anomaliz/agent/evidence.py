@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from anomaliz.agent.incident import Incident, PastEvent, Reading
-from anomaliz.agent.quoting import LONGEST_TEXT, number, quoted
+from anomaliz.agent.quoting import LONGEST_TEXT, number, percent, quoted
 from anomaliz.agent.shapes import Shape, shape_of
 from anomaliz.core.stamps import rows_a_day
 
@@ -84,7 +84,7 @@ def _score(incident: Incident) -> str:
 
 def _reading(reading: Reading) -> str:
     name = quoted(reading.feature)
-    share = f"{name} carries {number(100 * reading.contribution)}% of the anomaly"
+    share = f"{name} carries {percent(reading.contribution)} of the anomaly"
     if not np.isfinite(reading.observed):
         return f"{share}."
     share += f", observed {number(reading.observed)}"
@@ -103,7 +103,7 @@ def _ratio(reading: Reading) -> str:
     ratio = reading.observed / reading.expected
     if ratio >= NOTABLE_RATIO:
         return f", {number(ratio)} times the expected value"
-    return f", {number(100 * ratio)}% of the expected value" if ratio <= 1 / NOTABLE_RATIO else ""
+    return f", {percent(ratio)} of the expected value" if ratio <= 1 / NOTABLE_RATIO else ""
 
 
 def _shape(reading: Reading, shape: Shape, step: np.timedelta64 | None) -> str:

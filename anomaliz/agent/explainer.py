@@ -77,7 +77,7 @@ class Explainer:
         if self._monitoring:
             self._monitoring.explained(explanation)
         if explanation.status in FAILED:
-            logger.warning(
+            logger.info(
                 "no explanation", extra={"agent_status": explanation.status, "reason": explanation.reason}
             )
         return explanation

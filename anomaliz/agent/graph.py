@@ -107,7 +107,7 @@ async def _verify(state: State) -> State:
     try:
         corrected = await state["case"].calls.ask(prompt("verify"), asked, Assessment)
     except LLMError as error:
-        logger.warning("an assessment could not be corrected", extra={"reason": str(error)})
+        logger.info("an assessment could not be corrected", extra={"reason": str(error)})
         return {"doubts": found}
     return {"assessment": corrected, "doubts": _doubts(state, corrected)}
 

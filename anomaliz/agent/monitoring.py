@@ -5,7 +5,7 @@ from functools import partial
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from anomaliz.agent.breaker import Breaker, State
-from anomaliz.agent.explanation import STATUSES, Explanation
+from anomaliz.agent.explanation import FAILED, Explanation
 from anomaliz.agent.price import Usage
 
 SECONDS = (0.1, 0.25, 0.5, 1, 2, 4, 8, 16, 32, 64)
@@ -52,7 +52,7 @@ class AgentMonitoring:
             registry=registry,
             buckets=SECONDS,
         )
-        for status in STATUSES:
+        for status in ("ok", "inconclusive", *sorted(FAILED)):
             self._explanations.labels(status)  # a rate needs the zero before the first one
         self._calls.labels(model, "ok")
         self._cost.labels(model)

@@ -17,6 +17,11 @@ def quoted(text: str, longest: int = LONGEST_NAME) -> str:
     return json.dumps(short, ensure_ascii=False)
 
 
+def percent(share: float) -> str:
+    """Return a share of 1 in whole per cents."""
+    return f"{100 * share:.0f}%"
+
+
 def number(value: float) -> str:
     """Return a number in four digits, as a person writes it."""
     text = f"{value:.4g}"

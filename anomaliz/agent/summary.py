@@ -4,7 +4,7 @@ import numpy as np
 
 from anomaliz.agent.evidence import direction, duration, leading
 from anomaliz.agent.incident import Incident, Reading
-from anomaliz.agent.quoting import number
+from anomaliz.agent.quoting import number, percent
 from anomaliz.agent.shapes import UNKNOWN, Shape, ShapeKind, shape_of
 from anomaliz.core.types import Floats
 
@@ -76,11 +76,11 @@ def _expected(reading: Reading) -> str:
 
 def _others(incident: Incident) -> list[str]:
     first, *rest = leading(incident)
-    share = f"{number(100 * first.contribution)}% of the anomaly"
+    share = f"{percent(first.contribution)} of the anomaly"
     others = [r for r in rest if r.contribution >= LEAST_OTHER_SHARE][:MOST_OTHERS]
     if not others:
         return [f"It carries {share}."] if len(incident.readings) > 1 else []
-    named = " and ".join(f"{_name(r.feature)} {number(100 * r.contribution)}%" for r in others)
+    named = " and ".join(f"{_name(r.feature)} {percent(r.contribution)}" for r in others)
     return [f"It carries {share}, {named}."]
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any, TypeAlias
 
+from anomaliz.agent.explanation import NOT_NEEDED, SKIPPED
 from anomaliz.bundle.bundle import Bundle
 from anomaliz.core.score import score_of
 from anomaliz.core.verdict import Status, Verdicts
@@ -9,6 +10,8 @@ from anomaliz.core.verdict import Status, Verdicts
 Answer: TypeAlias = dict[str, Any]
 
 STATUSES = [status.name for status in Status]
+# Who has an LLM or a window at hand puts more into an answer.
+NOT_EXPLAINED = {True: SKIPPED.details(), False: NOT_NEEDED.details()}
 
 
 def identity(bundle: Bundle) -> Answer:
@@ -40,6 +43,8 @@ def answers_of(bundle: Bundle, verdicts: Verdicts) -> list[Answer]:
             "analysis": None,
             "severity": None,
             "recommendation": None,
+            "summary": None,
+            "explanation": NOT_EXPLAINED[anomaly],
             "status": STATUSES[status],
             "profile": verdicts.profile,
             "detectors": detectors[i],
