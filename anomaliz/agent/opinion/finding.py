@@ -3,9 +3,10 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import get_args
+from typing import Annotated, get_args
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic.json_schema import SkipJsonSchema
 
 from anomaliz.agent.assessment import Kind
 from anomaliz.agent.opinion.excerpt import Excerpt
@@ -15,7 +16,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 LONGEST_RATIONALE = 300
 
 
-# What is out of bounds is told from the rest when it is joined: one bad anomaly must not cost the good ones.
+# One bad anomaly must not cost the good ones: what cannot be read is None, and limits are checked in joining.
 class Named(BaseModel):
     """One anomaly."""
 
@@ -26,10 +27,18 @@ class Named(BaseModel):
     rationale: str = Field(description="One sentence that says why.")
 
 
+def _or_none(value: object, validate: ValidatorFunctionWrapHandler) -> Named | None:
+    try:
+        named: Named = validate(value)
+        return named
+    except ValidationError:
+        return None
+
+
 class NamedAnomalies(BaseModel):
     """The anomalies of a series, none or more."""
 
-    anomalies: list[Named]
+    anomalies: list[Annotated[Named | SkipJsonSchema[None], WrapValidator(_or_none)]]
 
 
 @dataclass(frozen=True)
@@ -57,20 +66,21 @@ class Joined:
     unknown_timestamps: int
     """Dropped, since no row has that stamp."""
     invalid: int
-    """Dropped, since the confidence is not within 0 and 1."""
+    """Dropped, since something is missing or no number, or the confidence not within 0 and 1."""
 
 
-def join(named: Iterable[Named], excerpt: Excerpt) -> Joined:
-    """Join the anomalies that were named to the rows of `excerpt`."""
+def join(named: Iterable[Named | None], excerpt: Excerpt) -> Joined:
+    """Join the anomalies that were named to the rows of `excerpt`; None is one that cannot be read."""
     stamps = excerpt.stamps()
     best: dict[int, Finding] = {}
     unknown = invalid = 0
     for anomaly in named:
+        if anomaly is None or not 0 <= anomaly.confidence <= 1:
+            invalid += 1
+            continue
         row = row_of(excerpt, anomaly.timestamp, anomaly.value)
         if row is None:
             unknown += 1
-        elif not 0 <= anomaly.confidence <= 1:
-            invalid += 1
         elif row not in best or anomaly.confidence > best[row].confidence:
             best[row] = _finding(anomaly, row, stamps[row], excerpt)
     return Joined(tuple(best[row] for row in sorted(best)), unknown, invalid)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from anomaliz.agent.opinion.excerpt import Excerpt
-from anomaliz.agent.opinion.finding import Joined, Named, join
+from anomaliz.agent.opinion.finding import Joined, Named, NamedAnomalies, join
 from anomaliz.data.dataset import Dataset
 
 STEP = np.timedelta64(5, "m")
@@ -34,6 +34,20 @@ def test_findings_are_in_time_order_and_one_a_row() -> None:
 def test_what_cannot_be_joined_is_dropped_and_counted() -> None:
     result = joined(named("2030-01-01"), named("soon"), named(confidence=95), named(confidence=float("nan")))
     assert result == Joined((), unknown_timestamps=2, invalid=2)
+
+
+def test_what_cannot_be_read_costs_nothing_else() -> None:
+    good = named().model_dump()
+    bad = [None, "spike", {}, good | {"confidence": "high"}, good | {"timestamp": None}]
+    form = NamedAnomalies.model_validate({"anomalies": [*bad, good]})
+    result = join(form.anomalies, EXCERPT)
+    assert (len(result.findings), result.invalid) == (1, 5)
+
+
+def test_the_form_that_is_sent_has_no_way_out() -> None:
+    schema = NamedAnomalies.model_json_schema()
+    assert schema["properties"]["anomalies"]["items"] == {"$ref": "#/$defs/Named"}
+    assert set(schema["$defs"]["Named"]["required"]) == set(named().model_dump())
 
 
 @pytest.mark.parametrize(
