@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO
 
 import typer
 
+from anomaliz.agent.evaluation.cli import app as agent_app
 from anomaliz.console import ANOMALIES_FOUND, run
 from anomaliz.core.errors import AnomalizError, DataError
 from anomaliz.evaluation.backtest_cli import backtest
@@ -15,6 +16,9 @@ from anomaliz.tracking import cli as tracking
 from anomaliz.training.cli import train
 
 if TYPE_CHECKING:
+    from anomaliz.agent.trace import Step
+    from anomaliz.api.detection import Detection
+    from anomaliz.api.opinions import Opinions
     from anomaliz.bundle.bundle import Bundle
     from anomaliz.config.settings import Settings
 
@@ -31,6 +35,7 @@ app.add_typer(bundle_app, name="bundle")
 app.add_typer(config_app, name="config")
 app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(tracking.app, name="tracking")
+app.add_typer(agent_app, name="agent")
 app.command()(train)
 app.command()(backtest)
 bundle_app.command("list")(tracking.list_bundles)
@@ -84,28 +89,76 @@ def detect(
     bundle: BundleOption = None,
     out: Annotated[Path | None, typer.Option(help="CSV file for the scores; - for stdout.")] = None,
     plot: Annotated[Path | None, typer.Option(help="PNG file for a plot.")] = None,
+    llm: Annotated[bool, typer.Option("--llm", help="Ask the agent's LLM for a second opinion.")] = False,
+    llm_model: Annotated[
+        list[str] | None, typer.Option(help="Model to ask; of several one is drawn at random.")
+    ] = None,
+    llm_seed: Annotated[int | None, typer.Option(help="Seed of that draw.")] = None,
+    llm_image: Annotated[bool, typer.Option("--llm-image", help="Show the model a plot too.")] = False,
+    detect_prompt: Annotated[Path | None, typer.Option(help="Your prompt for finding anomalies.")] = None,
+    verify_prompt: Annotated[Path | None, typer.Option(help="Your prompt for checking them.")] = None,
     as_json: JsonOption = False,
     fail_on_anomaly: FailOption = False,
 ) -> None:
-    """Score a whole series and list its events."""
-    from anomaliz.api.offline import detect_series
+    """Score a whole series and list its events; with --llm, beside what an LLM finds."""
+    from anomaliz.api.offline import detect_series, two_opinions
 
     if as_json and str(out) == STANDARD:
         raise typer.BadParameter("prints CSV, and --json prints JSON: choose one", param_hint="--out -")
     _require_file(plot)
-    detection = detect_series(_bundle(bundle), _source(series))
+    options = {
+        "agent.opinion.models": llm_model or None,
+        "agent.opinion.image": llm_image or None,
+        "agent.opinion.detect_prompt": detect_prompt,
+        "agent.opinion.verify_prompt": verify_prompt,
+    }
+    told: Detection | Opinions
+    if llm:
+        told = two_opinions(_bundle(bundle), _source(series), _settings(options=options).agent, llm_seed)
+        detection = told.detection
+    else:
+        if llm_seed is not None or any(options.values()):
+            raise typer.BadParameter("is needed by the other options of the LLM", param_hint="--llm")
+        told = detection = detect_series(_bundle(bundle), _source(series))
     if plot:
         from anomaliz.visualization.series import scored_series
         from anomaliz.visualization.style import save
 
         save(scored_series(detection.verdicts, detection.events, series.name), plot)
     if out:
-        _write(out, detection.to_csv())
+        _write(out, told.to_csv())
     if as_json:
-        typer.echo(_json(detection.answer()))
+        typer.echo(_json(told.answer()))
     elif str(out) != STANDARD:
-        typer.echo(detection.summary())
+        typer.echo(told.summary())
     _exit_on(bool(detection.events), fail_on_anomaly)
+
+
+@app.command()
+def explain(
+    event: Annotated[
+        Path, typer.Argument(help="JSON: an answer of analyze, or an event of detect; - for stdin.")
+    ],
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="Print nodes, durations, prompts and replies on stderr.")
+    ] = False,
+    as_json: JsonOption = False,
+    config: ConfigOption = None,
+) -> None:
+    """Explain a verdict or an event, as POST /explain does."""
+    from anomaliz.agent.explanation import FAILED
+    from anomaliz.agent.narration import narrated, shown
+    from anomaliz.api.offline import explain_incident
+
+    def show(step: "Step") -> None:
+        if verbose:
+            typer.echo(shown(step), err=True)
+
+    answer = explain_incident(_settings(config), _read(event), show)
+    typer.echo(_json(answer) if as_json else narrated(answer))
+    explanation = answer["explanation"]
+    if explanation["status"] in FAILED:
+        raise AnomalizError(explanation["reason"])
 
 
 @app.command()
@@ -261,7 +314,7 @@ def _sentence(answer: dict[str, Any]) -> str:
         f"{verdict}: score {answer['score']:.3f}, threshold {answer['threshold']:.3f}; "
         f"most in {feature} ({why['observed']:g}, expected {_number(why['expected'])}), "
         f"by {answer['model_used']}"
-    )
+    ) + (f"\n{answer['summary']}" if answer["anomaly"] else "")
 
 
 def _number(value: float | None) -> str:

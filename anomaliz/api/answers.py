@@ -2,17 +2,16 @@
 
 from typing import Any, TypeAlias
 
-import numpy as np
-
+from anomaliz.agent.explanation import NOT_NEEDED, SKIPPED
 from anomaliz.bundle.bundle import Bundle
 from anomaliz.core.score import score_of
-from anomaliz.core.types import Stamps
 from anomaliz.core.verdict import Status, Verdicts
 
 Answer: TypeAlias = dict[str, Any]
 
 STATUSES = [status.name for status in Status]
-UNITS = ("s", "ms", "us", "ns")
+# Who has an LLM or a window at hand puts more into an answer.
+NOT_EXPLAINED = {True: SKIPPED.details(), False: NOT_NEEDED.details()}
 
 
 def identity(bundle: Bundle) -> Answer:
@@ -44,6 +43,8 @@ def answers_of(bundle: Bundle, verdicts: Verdicts) -> list[Answer]:
             "analysis": None,
             "severity": None,
             "recommendation": None,
+            "summary": None,
+            "explanation": NOT_EXPLAINED[anomaly],
             "status": STATUSES[status],
             "profile": verdicts.profile,
             "detectors": detectors[i],
@@ -56,14 +57,6 @@ def answers_of(bundle: Bundle, verdicts: Verdicts) -> list[Answer]:
         }
         for i, (scored, anomaly, score, status, rank_score, alert_score, alert) in enumerate(rows)
     ]
-
-
-def stamps_text(times: Stamps) -> list[str]:
-    """Return `times (n,)` as ISO-8601 text in UTC, in the coarsest unit that loses nothing."""
-    nanoseconds = times.astype("datetime64[ns]").view(np.int64)
-    unit = next(unit for unit in UNITS if not (nanoseconds % (10 ** (9 - 3 * UNITS.index(unit)))).any())
-    texts: list[str] = np.datetime_as_string(times.astype(f"datetime64[{unit}]"), timezone="UTC").tolist()
-    return texts
 
 
 def _detectors(verdicts: Verdicts) -> list[Answer]:

@@ -7,11 +7,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from anomaliz.api.answers import Answer, identity, stamps_text
+from anomaliz.api.answers import Answer, identity
 from anomaliz.api.detection import Detection
 from anomaliz.api.rows import in_order
 from anomaliz.bundle.bundle import Bundle
 from anomaliz.core.errors import DataError
+from anomaliz.core.stamps import stamps_text
 from anomaliz.core.types import Flags, Floats
 from anomaliz.data.dataset import Dataset
 from anomaliz.evaluation.text_table import text_table

@@ -9,10 +9,13 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaliz.api.answers import STATUSES, Answer, identity, stamps_text
+from anomaliz.agent.incident import Incident, Reading
+from anomaliz.agent.shapes import LONGEST
+from anomaliz.agent.summary import summary
+from anomaliz.api.answers import STATUSES, Answer, identity
 from anomaliz.api.columns import check_rows
 from anomaliz.bundle.bundle import Bundle
-from anomaliz.core.stamps import infer_step
+from anomaliz.core.stamps import infer_step, stamps_text
 from anomaliz.core.types import Floats, Stamps
 from anomaliz.core.verdict import Event, Verdicts
 from anomaliz.detection.events import find_events
@@ -120,9 +123,28 @@ class Detection:
                 "severity": event.severity,
                 "points": count,
                 "contributions": dict(zip(self.verdicts.features, event.contributions.tolist(), strict=True)),
+                "summary": summary(self._incident(event, count)),
             }
             for start, peak, end, count, event in zip(*names, points.tolist(), self.events, strict=True)
         ]
+
+    def _incident(self, event: Event, points: int) -> Incident:
+        """Return the event with its peak's readings, and the values up to its last row."""
+        verdicts, peak = self.verdicts, event.peak
+        recent = verdicts.observed[: event.end][-LONGEST:]
+        columns = (
+            event.contributions,
+            verdicts.observed[peak],
+            verdicts.expected[peak],
+            verdicts.expected_lower[peak],
+            verdicts.expected_upper[peak],
+        )
+        rows = zip(verdicts.features, *(column.tolist() for column in columns), recent.T, strict=True)
+        readings = [Reading(*row) for row in rows]
+        readings.sort(key=lambda reading: -reading.contribution)
+        return Incident(
+            event.score, tuple(readings), verdicts.threshold, step=self.bundle.step, points=points
+        )
 
     def _names(self, rows: NDArray[np.intp]) -> list[str] | list[int]:
         """Name `rows (k,)` by stamp or by number, as the client does; the row after the last is a step on."""

@@ -13,7 +13,7 @@ from anomaliz.api import logs, problems
 from anomaliz.api.keys import ApiKeys
 from anomaliz.api.openapi import document
 from anomaliz.api.request_log import RequestLog
-from anomaliz.api.routes import analyze, batch, bundle, detect, docs, health, metrics
+from anomaliz.api.routes import analyze, batch, bundle, detect, docs, explain, health, metrics
 from anomaliz.api.service import Service
 from anomaliz.config.loading import load_settings
 from anomaliz.config.settings import Settings
@@ -61,7 +61,7 @@ def create_app(settings: Settings | None = None) -> AnomalizAPI:
     """
     app = AnomalizAPI(Service.from_settings(settings or load_settings()))
     problems.add_handlers(app)
-    for routes in (analyze, batch, detect, health, bundle, metrics, docs):
+    for routes in (analyze, batch, detect, explain, health, bundle, metrics, docs):
         app.include_router(routes.router)
     return app
 
@@ -75,11 +75,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 def _say_what_is_missing(settings: Settings) -> None:
-    if settings.agent.backend != "disabled":
-        logger.warning(
-            "this release has no explanation agent: analysis, severity and recommendation stay null",
-            extra={"agent_backend": settings.agent.backend},
-        )
+    agent = settings.agent
+    if agent.backend == "openai" and agent.openai_api_key is None and agent.openai_base_url is None:
+        logger.warning("agent.openai_api_key is not set: explanations fail until OPENAI_API_KEY is")
 
 
 def __getattr__(name: str) -> AnomalizAPI:

@@ -1,8 +1,9 @@
 """The newest point of a series: how /analyze and /analyze/batch judge it."""
 
-from anomaliz.api.answers import Answer, answers_of, stamps_text
+from anomaliz.api.answers import Answer, answers_of
 from anomaliz.api.monitoring import Monitoring
 from anomaliz.bundle.bundle import Bundle
+from anomaliz.core.stamps import stamps_text
 from anomaliz.core.types import Floats, Stamps
 from anomaliz.core.verdict import Verdicts
 

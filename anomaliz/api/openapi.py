@@ -8,12 +8,12 @@ import numpy as np
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from anomaliz.api.answers import stamps_text
 from anomaliz.api.body import CSV_TYPES, JSON_TYPES
 from anomaliz.api.columns import STAMPS
 from anomaliz.api.keys import OPEN_PATHS
 from anomaliz.api.schemas import Problem, documented_problem
 from anomaliz.bundle.bundle import Bundle
+from anomaliz.core.stamps import stamps_text
 from anomaliz.core.types import Floats
 
 Document = dict[str, Any]
@@ -21,6 +21,16 @@ Document = dict[str, Any]
 EXAMPLE_START = np.datetime64("2024-01-01T00:00:00", "ns")
 MINUTE = np.timedelta64(60, "s").astype("timedelta64[ns]")
 STAMP_SCHEMA = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "number"}]}
+EVENT = {
+    "start": "2024-01-07T03:20:00Z",
+    "end": "2024-01-07T03:40:00Z",
+    "peak": "2024-01-07T03:30:00Z",
+    "score": 0.71,
+    "severity": "critical",
+    "points": 4,
+    "contributions": {"cpu": 0.9, "memory": 0.1},
+}
+"""An event as /detect answers it."""
 SECURITY_SCHEMES = {
     "ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     "Bearer": {"type": "http", "scheme": "bearer"},
@@ -68,6 +78,7 @@ def _bodies(bundle: Bundle | None) -> dict[str, Document]:
             },
             text: {"schema": {"type": "string"}},
         },
+        "/explain": {json: {"schema": {"type": "object"}, "example": EVENT}},
     }
     if bundle:
         records = _records(bundle)

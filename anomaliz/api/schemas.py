@@ -7,6 +7,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from anomaliz.agent.assessment import Kind
+from anomaliz.agent.explanation import ExplanationStatus
+
 StatusName = Literal["ok", "degraded", "warming_up", "no_data"]
 SeverityName = Literal["low", "medium", "critical"]
 PROBLEM_REF = {"$ref": "#/components/schemas/Problem"}
@@ -53,14 +56,43 @@ class SeriesReadings(Shape):
     alert: bool | None = Field(description="Worth waking somebody.")
 
 
+class FactShown(Shape):
+    id: str
+    text: str
+
+
+class ExplanationDetails(Shape):
+    status: ExplanationStatus
+    reason: str | None = Field(description="Why there is none, or why it is inconclusive.")
+    kind: Kind | None
+    confidence: float | None = Field(ge=0, le=1)
+    evidence: list[FactShown] = Field(description="The facts that it relies on.")
+    model: str | None
+    prompt_version: str | None
+    latency_ms: float | None
+    tokens: int | None
+    cached: bool = Field(description="Whether an earlier explanation of the same facts was used again.")
+    id: str | None = Field(description="Of a pending one, for GET /explanations/{id}.")
+
+
+class ExplainAnswer(Shape):
+    summary: str | None = Field(description="What happened, by a template; null where it is no anomaly.")
+    analysis: str | None = Field(description="What happened and why, by the LLM.")
+    severity: SeverityName | None
+    recommendation: str | None
+    explanation: ExplanationDetails
+
+
 class AnalyzeAnswer(SeriesReadings):
     anomaly: bool | None = Field(description="score >= threshold; null without a score.")
     score: float | None = Field(ge=0, le=1, description="0.3 is one in a thousand normal points.")
     threshold: float
     model_used: str | None = Field(description="The detector that contributed most.")
-    analysis: str | None
-    severity: SeverityName | None
-    recommendation: str | None
+    analysis: str | None = Field(description="What happened and why, by the LLM.")
+    severity: SeverityName | None = Field(description="By the LLM.")
+    recommendation: str | None = Field(description="What to do, by the LLM.")
+    summary: str | None = Field(description="What happened, by a template; null where it is no anomaly.")
+    explanation: ExplanationDetails
     status: StatusName
     profile: str
     detectors: dict[str, DetectorReading]
@@ -92,6 +124,7 @@ class DetectedEvent(Shape):
     severity: SeverityName
     points: int
     contributions: dict[str, float]
+    summary: str = Field(description="What happened, by a template.")
 
 
 class DetectAnswer(Shape):

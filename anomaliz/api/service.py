@@ -10,6 +10,7 @@ from starlette.requests import Request
 
 from anomaliz.api.challenger import Challenger
 from anomaliz.api.challenger_monitoring import ChallengerMonitoring
+from anomaliz.api.explaining import Explaining
 from anomaliz.api.monitoring import Monitoring
 from anomaliz.api.place import BundlePlace, FolderPlace, RegistryPlace
 from anomaliz.api.queue import WindowQueue
@@ -30,6 +31,7 @@ class Service:
     watcher: RegistryWatcher | None
     """Of the registry, where a bundle comes from one."""
     challenger: Challenger | None
+    explaining: Explaining
 
     @classmethod
     def of(cls, request: Request) -> "Service":
@@ -38,7 +40,10 @@ class Service:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "Service":
-        """Return the parts, with no bundle loaded yet; raises AnomalizError where a registry needs more."""
+        """Return the parts, with no bundle loaded yet.
+
+        Raises AnomalizError where a registry or the explanation agent needs more.
+        """
         monitoring = Monitoring()
         watcher = _watcher(settings)
         holder = BundleHolder(_place(settings.artifact_dir, watcher), monitoring)
@@ -47,12 +52,14 @@ class Service:
             measures = ChallengerMonitoring(monitoring.registry)
             place = _place(settings.api.challenger, watcher)
             challenger = Challenger(BundleHolder(place, measures, "challenger"), holder, measures)
-        return cls(settings, monitoring, holder, WindowQueue(monitoring), watcher, challenger)
+        explaining = Explaining.of(settings.agent, monitoring.registry)
+        return cls(settings, monitoring, holder, WindowQueue(monitoring), watcher, challenger, explaining)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Load the bundles, and look for new ones until the block ends."""
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self.explaining.running())
             if self.challenger:
                 stack.enter_context(self.challenger.running())
             for holder in self._holders():

@@ -69,15 +69,18 @@ def _text(schema: Mapping[str, Any]) -> str:
 
 def _list(schema: Mapping[str, Any]) -> str:
     length = "one or more" if schema.get("minItems") else "any number of"
-    return f"a list of {length} non-empty texts{', none twice' if schema.get('uniqueItems') else ''}"
+    items = _ITEMS.get(schema["items"].get("format", ""), "non-empty texts")
+    return f"a list of {length} {items}{', none twice' if schema.get('uniqueItems') else ''}"
 
 
 _LIMITS = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "and below"}
-_FORMATS = {"path": "a path", "place": f"a path, {FORMS}"}
+_FORMATS = {"path": "a path", "place": f"a path, {FORMS}", "url": "an http:// or https:// URL"}
+_ITEMS = {"price": "prices, each MODEL=INPUT/OUTPUT"}
 _DESCRIBED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "integer": lambda schema: _number("a whole number", schema),
     "number": lambda schema: _number("a number", schema),
     "string": _text,
     "array": _list,
+    "boolean": lambda _: "true or false",
     "null": lambda _: "null",
 }

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -54,6 +55,21 @@ def _place(text: object) -> Place:
         raise ValueError(str(error)) from error
 
 
+def _url(text: str) -> str:
+    address = urlsplit(text)
+    if address.scheme not in {"http", "https"} or not address.hostname:
+        raise ValueError("not a URL")
+    return text
+
+
+def _price(text: str) -> str:
+    model, _, prices = text.rpartition("=")
+    of_input, _, of_output = prices.partition("/")
+    if not model or not all(0 <= float(price) < float("inf") for price in (of_input, of_output)):
+        raise ValueError("not a price")
+    return text
+
+
 def _unique(names: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(names)) < len(names):
         raise ValueError("a name stands twice")
@@ -64,12 +80,17 @@ Count = Annotated[int, Field(ge=1)]
 Text = Annotated[str, Field(min_length=1)]
 Name = Annotated[str, Field(min_length=1, pattern=r"^[A-Za-z0-9._-]+$")]
 Secret = Annotated[SecretStr, Field(min_length=1)]
-Directory = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_expanded)]
+Location = Annotated[Path, BeforeValidator(_not_empty), AfterValidator(_expanded)]
 BundlePlace = Annotated[
     Path | RegistryUri,
     PlainValidator(_place, json_schema_input_type=str),
     PlainSerializer(str),
     WithJsonSchema({"type": "string", "format": "place"}),
+]
+Url = Annotated[str, AfterValidator(_url), WithJsonSchema({"type": "string", "format": "url"})]
+Price = Annotated[str, AfterValidator(_price), WithJsonSchema({"type": "string", "format": "price"})]
+AnyNames = Annotated[
+    tuple[Text, ...], Field(json_schema_extra={"uniqueItems": True}), AfterValidator(_unique)
 ]
 Names = Annotated[
     tuple[Text, ...], Field(min_length=1, json_schema_extra={"uniqueItems": True}), AfterValidator(_unique)
@@ -215,6 +236,28 @@ class Api(Section):
     )
 
 
+class AgentOpinion(Section):
+    """The LLM's own look at a series."""
+
+    models: AnyNames = Field(
+        description="Models of the backend, one of which, at random, gives a second opinion; with none it is "
+        "the backend's model."
+    )
+    detect_prompt: Annotated[Location | None, BeforeValidator(_empty_as_unset)] = Field(
+        description="Text file with the prompt for finding anomalies; null is the packaged one."
+    )
+    verify_prompt: Annotated[Location | None, BeforeValidator(_empty_as_unset)] = Field(
+        description="Text file with the prompt for checking what was found; null is the packaged one."
+    )
+    max_values: Annotated[int, Field(ge=2)] = Field(
+        description="Most values that are sent of a series, one for each feature of a row; the newest rows."
+    )
+    image: bool = Field(description="Whether a plot is sent too, to a model that reads images.")
+    deadline_s: Annotated[float, Field(gt=0, le=3600)] = Field(
+        description="Most seconds that a second opinion takes; then it has failed."
+    )
+
+
 class Agent(Section):
     """The LLM that explains anomalies."""
 
@@ -223,7 +266,42 @@ class Agent(Section):
     openai_api_key: Annotated[Secret | None, BeforeValidator(_empty_as_unset)] = Field(
         description="Key for the `openai` backend; empty is the same as unset."
     )
+    openai_base_url: Annotated[Url | None, BeforeValidator(_empty_as_unset)] = Field(
+        description="Any server that speaks OpenAI's protocol, `http://127.0.0.1:8080/v1` for one; null is "
+        "OpenAI's own."
+    )
     ollama_model: Text = Field(description="Model asked when the backend is `ollama`.")
+    ollama_base_url: Annotated[Url | None, BeforeValidator(_empty_as_unset)] = Field(
+        description="Ollama's server; null is that of `OLLAMA_HOST`, or port 11434 of this machine."
+    )
+    structured_output: Literal["json_schema", "function_calling"] = Field(
+        description="How the LLM is held to a form of answer; older servers know only `function_calling`."
+    )
+    deadline_s: Annotated[float, Field(gt=0, le=300)] = Field(
+        description="Most seconds that an explanation takes; then its request is answered without it."
+    )
+    max_concurrent: Count = Field(
+        description="Most explanations under way; a further one is not waited for, its status is `busy`."
+    )
+    cool_down_s: Annotated[float, Field(ge=0)] = Field(
+        description="Seconds for which an anomaly of the same facts gets the same explanation again."
+    )
+    breaker_failures: Count = Field(
+        description="Failures in a row after which the LLM is left alone, status `circuit_open`."
+    )
+    breaker_open_s: Annotated[float, Field(gt=0)] = Field(
+        description="Seconds that it is left alone; then one call tries whether it answers again."
+    )
+    daily_tokens: Count | None = Field(
+        description="Most tokens in a day (UTC) and process, then the status is `budget`; null is any number."
+    )
+    daily_cost: Annotated[float, Field(ge=0)] | None = Field(
+        description="Most money in a day (UTC) and process, in the prices' currency; null is any amount."
+    )
+    prices: tuple[Price, ...] = Field(
+        description="What a million tokens of each model cost; a model of backend `ollama` costs nothing."
+    )
+    opinion: AgentOpinion
 
 
 class Tracking(Section):
@@ -234,15 +312,15 @@ class Tracking(Section):
     tracking_uri: Text = Field(
         description="MLflow store of runs and of the registry: a server's URL, or a database's."
     )
-    artifact_folder: Directory = Field(
+    artifact_folder: Location = Field(
         description="Folder for the files of runs where the store is a database; a server has its own."
     )
     model_name: Name = Field(description="Registered model whose versions are the trained bundles.")
-    spool_dir: Directory = Field(
+    spool_dir: Location = Field(
         description="Folder that keeps runs until they are uploaded; `anomaliz tracking sync` uploads "
         "what is left."
     )
-    cache_dir: Directory = Field(description="Folder for bundles that were downloaded from the registry.")
+    cache_dir: Location = Field(description="Folder for bundles that were downloaded from the registry.")
 
 
 class Logging(Section):

@@ -15,6 +15,7 @@ LONGEST_STEP = int(np.iinfo(np.int64).max)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 DAY = np.timedelta64(1, "D")
+UNITS = ("s", "ms", "us", "ns")
 MILLISECONDS_BEYOND = 1e11
 """Epoch numbers beyond this are milliseconds: as seconds they would lie after the year 5138."""
 
@@ -77,6 +78,14 @@ def nanoseconds_apart(times: Stamps) -> Floats:
     # Unsigned, since two stamps can be 584 years apart and a signed difference ends at 292.
     apart = np.diff(times.astype("datetime64[ns]").view(np.int64)).view(np.uint64)
     return apart.astype(np.float64)
+
+
+def stamps_text(times: Stamps) -> list[str]:
+    """Return `times (n,)` as ISO-8601 text in UTC, in the coarsest unit that loses nothing."""
+    nanoseconds = times.astype("datetime64[ns]").view(np.int64)
+    unit = next(unit for unit in UNITS if not (nanoseconds % (10 ** (9 - 3 * UNITS.index(unit)))).any())
+    texts: list[str] = np.datetime_as_string(times.astype(f"datetime64[{unit}]"), timezone="UTC").tolist()
+    return texts
 
 
 def _instant(value: object) -> tuple[int, bool]:

@@ -1,6 +1,9 @@
 """What every figure shares: size, colours, and how it reaches a file."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,16 +64,30 @@ def say(figure: "Figure", message: str) -> "Figure":
     return figure
 
 
+def png(figure: "Figure") -> bytes:
+    """Return `figure` as a PNG."""
+    image = BytesIO()
+    with _any_script():
+        figure.savefig(image, format="png")
+    return image.getvalue()
+
+
 def save(figure: "Figure", path: Path) -> Path:
     """Write `figure` to `path`, making its folder."""
     if path.suffix.lower() != ".png":
         raise AnomalizError(f"{path} must end in .png: figures are PNG files")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with warnings.catch_warnings():
-            # A name in a script that the font lacks is drawn as boxes, which is no news for the terminal.
-            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        with _any_script():
             figure.savefig(path)
     except OSError as error:
         raise AnomalizError(f"{path} cannot be written ({error.strerror}): choose another place") from None
     return path
+
+
+@contextmanager
+def _any_script() -> Iterator[None]:
+    """Have a name in a script that the font lacks drawn as boxes, which is no news for the terminal."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        yield

@@ -1,20 +1,9 @@
 import numpy as np
 
-from anomaliz.api.answers import answers_of, stamps_text
+from anomaliz.api.answers import answers_of
 from anomaliz.api.responses import JSON
 from anomaliz.api.schemas import AnalyzeAnswer
 from anomaliz.bundle.bundle import Bundle
-
-
-def test_stamps_are_written_without_loss_and_no_longer_than_needed() -> None:
-    def text(*stamps: str) -> list[str]:
-        return stamps_text(np.array(stamps, "datetime64[ns]"))
-
-    assert text("2024-01-01", "2024-01-01T00:00:01") == ["2024-01-01T00:00:00Z", "2024-01-01T00:00:01Z"]
-    assert text("2024-01-01", "2024-01-01T00:00:00.5")[0] == "2024-01-01T00:00:00.000Z"
-    assert text("2024-01-01T00:00:00.000001") == ["2024-01-01T00:00:00.000001Z"]
-    assert text("1969-12-31T23:59:59.000000001") == ["1969-12-31T23:59:59.000000001Z"]
-    assert text() == []
 
 
 def test_there_is_an_answer_for_each_verdict(bundle: Bundle) -> None:

@@ -21,7 +21,12 @@ def test_a_key_is_no_section() -> None:
 
 
 def test_lists_and_secrets_are_known_by_their_type() -> None:
-    assert [dotted for dotted, key in KEYS.items() if key.is_list] == ["detection.members", "api.api_keys"]
+    assert [dotted for dotted, key in KEYS.items() if key.is_list] == [
+        "detection.members",
+        "api.api_keys",
+        "agent.prices",
+        "agent.opinion.models",
+    ]
     assert [dotted for dotted, key in KEYS.items() if key.is_secret] == [
         "api.api_keys",
         "agent.openai_api_key",

@@ -70,6 +70,13 @@ def test_the_config_file_is_named(tmp_path: Path) -> None:
         ("api.reload_seconds", -0.1),
         ("agent.backend", "openia"),
         ("agent.openai_api_key", 5),
+        ("agent.openai_base_url", "localhost:8080"),
+        ("agent.ollama_base_url", "ftp://127.0.0.1"),
+        ("agent.deadline_s", 0),
+        ("agent.daily_cost", -1),
+        ("agent.prices", "gpt-4o-mini"),
+        ("agent.prices", "gpt-4o-mini=cheap/0.60"),
+        ("agent.prices", "gpt-4o-mini=-1/0.60"),
         ("logging.level", "LOUD"),
         ("logging.format", "xml"),
     ],
@@ -125,6 +132,8 @@ def test_a_long_value_is_cut() -> None:
         ("training.seed", "a whole number from 0 to 2147483647"),
         ("api.api_keys", "a list of any number of non-empty texts"),
         ("agent.openai_api_key", "a non-empty text or null"),
+        ("agent.openai_base_url", "an http:// or https:// URL or null"),
+        ("agent.prices", "a list of any number of prices, each MODEL=INPUT/OUTPUT"),
     ],
 )
 def test_what_is_allowed_is_said_in_words(key: str, words: str) -> None:

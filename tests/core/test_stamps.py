@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anomaliz.core.errors import DataError
-from anomaliz.core.stamps import infer_step, nanoseconds_apart, parse_stamps, require_increasing
+from anomaliz.core.stamps import infer_step, nanoseconds_apart, parse_stamps, require_increasing, stamps_text
 
 NEW_YEAR = np.datetime64("2024-01-01T00:00", "ns")
 
@@ -126,3 +126,14 @@ def test_distances_of_centuries_stay_positive() -> None:
     years = nanoseconds_apart(times) / (365.2425 * 86400e9)
     assert years == pytest.approx([500], abs=0.01)
     assert infer_step(times) > np.timedelta64(290 * 365, "D")
+
+
+def test_stamps_are_written_without_loss_and_no_longer_than_needed() -> None:
+    def text(*stamps: str) -> list[str]:
+        return stamps_text(np.array(stamps, "datetime64[ns]"))
+
+    assert text("2024-01-01", "2024-01-01T00:00:01") == ["2024-01-01T00:00:00Z", "2024-01-01T00:00:01Z"]
+    assert text("2024-01-01", "2024-01-01T00:00:00.5")[0] == "2024-01-01T00:00:00.000Z"
+    assert text("2024-01-01T00:00:00.000001") == ["2024-01-01T00:00:00.000001Z"]
+    assert text("1969-12-31T23:59:59.000000001") == ["1969-12-31T23:59:59.000000001Z"]
+    assert text() == []

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from anomaliz.api.answers import Answer, answers_of
 from anomaliz.api.body import JSON_TYPES, parse_json, read_body
 from anomaliz.api.columns import ColumnReader, kind_of
+from anomaliz.api.explaining import summarise
 from anomaliz.api.newest import answer_newest, newest_window, stamped
 from anomaliz.api.problems import of_error, problem
 from anomaliz.api.responses import JSON
@@ -37,7 +38,8 @@ async def _body(request: Request) -> bytes:
 def analyze_batch(request: Request, body: Annotated[bytes, Depends(_body)]) -> Response:
     """Takes `{"windows": [...]}`, each window as for `/analyze`; answers in their order.
 
-    A window that cannot be judged has an `error` in its place and does not fail the others.
+    A window that cannot be judged has an `error` in its place and does not fail the others. An anomaly has
+    its `summary`; no LLM is asked.
     """
     service = Service.of(request)
     bundle = service.holder.current()
@@ -79,8 +81,9 @@ def _results(service: Service, bundle: Bundle, windows: list[Any]) -> list[Answe
             results[i] = stamped(answer_newest(bundle, values, times, service.monitoring), times)
     for i, answer in zip(complete, _answers(service, bundle, list(complete.values())), strict=True):
         results[i] = answer
-    if service.challenger:
-        for i, (values, times) in read.items():
+    for i, (values, times) in read.items():
+        summarise(results[i], bundle, values)
+        if service.challenger:
             service.challenger.offer(bundle, values, times, results[i])
     return results
 

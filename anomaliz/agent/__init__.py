@@ -1,0 +1,1 @@
+"""The explanation agent: evidence in, a verdict that a person can act on out."""
