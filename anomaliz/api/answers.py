@@ -4,7 +4,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from anomaliz.agent.explanation import NOT_NEEDED, SKIPPED
+from anomaliz.agent.explanation import DISABLED, NOT_NEEDED
 from anomaliz.bundle.bundle import Bundle
 from anomaliz.core.score import score_of
 from anomaliz.core.types import Stamps
@@ -15,7 +15,7 @@ Answer: TypeAlias = dict[str, Any]
 STATUSES = [status.name for status in Status]
 UNITS = ("s", "ms", "us", "ns")
 # Who has an LLM or a window at hand puts more into an answer.
-NOT_EXPLAINED = {True: SKIPPED.details(), False: NOT_NEEDED.details()}
+NOT_EXPLAINED = {True: DISABLED.details(), False: NOT_NEEDED.details()}
 
 
 def identity(bundle: Bundle) -> Answer:

@@ -1,12 +1,15 @@
 """LLM servers on loopback that answer by a script, and misbehave at the socket where it says so."""
 
 import json
+import os
 import select
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -210,6 +213,20 @@ def llm(llm_server: ScriptedLLM) -> ScriptedLLM:
 
 
 @pytest.fixture
+def good() -> dict[str, Any]:
+    """An assessment that the rules find nothing wrong with, of an incident that is critical by its score."""
+    return {
+        "kind": "spike",
+        "analysis": "Latency rose far above what is usual. A long query is the probable cause.",
+        "severity": "critical",
+        "recommendation": "Look for long queries, and end them.",
+        "confidence": 0.8,
+        "evidence": ["f1", "f2"],
+        "conclusive": True,
+    }
+
+
+@pytest.fixture
 def misbehaving() -> type[Misbehaviour]:
     return Misbehaviour
 
@@ -236,3 +253,26 @@ def until() -> Callable[..., None]:
             time.sleep(0.01)
 
     return until
+
+
+@pytest.fixture(scope="session")
+def serve_variables() -> Callable[..., tuple[dict[str, str], int]]:
+    """Return the environment of a service with these settings, and the free port that it listens on."""
+
+    def variables(bundle: Path, settings: Mapping[str, object], **others: str) -> tuple[dict[str, str], int]:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        plain = {name: value for name, value in os.environ.items() if not name.startswith("ANOMALIZ_")}
+        named = {
+            f"ANOMALIZ__{dotted.replace('.', '__').upper()}": v if isinstance(v, str) else json.dumps(v)
+            for dotted, v in settings.items()
+        }
+        return plain | {
+            "ANOMALIZ_ARTIFACT_DIR": str(bundle),
+            "ANOMALIZ__API__PORT": str(port),
+            **named,
+            **others,
+        }, port
+
+    return variables
