@@ -4,10 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from anomaliz.agent.evidence import gather
 from anomaliz.agent.incident import Incident, PastEvent, Reading
 from anomaliz.agent.quoting import number, quoted
+from anomaliz.agent.summary import summary
 
 FIVE_MINUTES = np.timedelta64(300, "s")
 LATENCY = Reading("latency", 0.77, 180, 14.75, 11.87, 17.62, np.array([14.5, 14.8, 14.2, 14.6, 14.4, 180.0]))
@@ -132,3 +136,21 @@ def test_feedback_is_quoted_and_cut(text: str) -> None:
 )
 def test_numbers_are_written_as_people_do(value: float, text: str) -> None:
     assert number(value) == text
+
+
+ANY = st.floats(allow_infinity=False)
+
+
+@settings(max_examples=300, deadline=None, database=None)
+@given(
+    recent=arrays(np.float64, st.integers(0, 80), elements=ANY),
+    known=st.tuples(ANY, ANY, ANY, ANY, ANY),
+    score=st.floats(0, 1),
+    name=st.text(),
+)
+def test_whatever_the_numbers_are_there_are_facts_and_a_summary(
+    recent: np.ndarray, known: tuple[float, ...], score: float, name: str
+) -> None:
+    incident = Incident(score, (Reading(name, *known, recent), CPU), step=FIVE_MINUTES)
+    assert all(text.isprintable() for text in texts(incident))
+    assert summary(incident).isprintable()

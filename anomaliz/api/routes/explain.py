@@ -81,7 +81,7 @@ async def _events(explaining: Explaining, incident: Incident) -> AsyncIterator[b
             yield _event("step", {"node": step.node, "ms": step.milliseconds})
         yield _event("explanation", await answering)
     finally:
-        # Not waited for: where a client left, whoever waits is cancelled again and again, and would hand it on
+        # Not waited for: where a client left, who waits is cancelled again and again, and would hand that on
         # to a task that is closing its connection.
         answering.cancel()
 
