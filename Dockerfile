@@ -1,4 +1,4 @@
-# Targets: serve (the default, last), serve-registry, train, tracking. The build-* stages hold pip and the sources,
+# Targets: serve (the default, last), serve-agent, serve-registry, train, tracking. The build-* stages hold pip and the sources,
 # the targets do not.
 
 FROM python:3.11-slim AS build
@@ -12,6 +12,9 @@ RUN --mount=type=cache,target=/root/.cache/pip pip install --constraint constrai
 
 FROM build AS build-train
 RUN --mount=type=cache,target=/root/.cache/pip pip install --constraint constraints.txt '.[train,tracking]'
+
+FROM build AS build-agent
+RUN --mount=type=cache,target=/root/.cache/pip pip install --constraint constraints.txt '.[agent]'
 
 FROM build AS build-tracking
 RUN --mount=type=cache,target=/root/.cache/pip pip install --constraint constraints.txt '.[tracking]'
@@ -48,6 +51,9 @@ CMD ["anomaliz", "serve"]
 FROM service AS serve-registry
 COPY --from=build-tracking /venv /venv
 ENV ANOMALIZ_ARTIFACT_DIR=models:/anomaliz@champion ANOMALIZ__TRACKING__CACHE_DIR=/app/cache
+
+FROM service AS serve-agent
+COPY --from=build-agent /venv /venv
 
 FROM service AS serve
 COPY --from=build /venv /venv

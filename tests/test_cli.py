@@ -16,6 +16,7 @@ COMMANDS = (
     "serve",
     "analyze",
     "detect",
+    "explain",
     "compare",
     "evaluate",
     "backtest",

@@ -8,14 +8,13 @@ import numpy as np
 from anomaliz.agent.incident import Incident, PastEvent, Reading
 from anomaliz.agent.quoting import LONGEST_TEXT, number, percent, quoted
 from anomaliz.agent.shapes import Shape, shape_of
-from anomaliz.core.stamps import rows_a_day
+from anomaliz.core.stamps import DAY as A_DAY
 
 MOST_FEATURES = 5
 MOST_PAST_EVENTS = 3
 LEAST_SHARE = 0.01
 NOTABLE_RATIO = 1.5
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
-MIDNIGHT_MINUTES = 60
 NIGHT_ENDS, EVENING_STARTS = 6, 22
 
 
@@ -101,6 +100,8 @@ def _ratio(reading: Reading) -> str:
     if reading.expected <= 0 or reading.observed <= 0:
         return ""
     ratio = reading.observed / reading.expected
+    if not np.isfinite(ratio):
+        return ""
     if ratio >= NOTABLE_RATIO:
         return f", {number(ratio)} times the expected value"
     return f", {percent(ratio)} of the expected value" if ratio <= 1 / NOTABLE_RATIO else ""
@@ -126,7 +127,7 @@ def _calendar(incident: Incident) -> str:
     stamp = incident.stamp.astype("datetime64[s]").astype(object)
     day = "weekend" if stamp.weekday() >= 5 else "working day"
     text = f"It was at {stamp:%Y-%m-%d %H:%M} UTC, a {stamp:%A}, {day}"
-    if rows_a_day(incident.step) == 1:
+    if incident.step is not None and incident.step >= A_DAY:
         return f"{text}."
     night = stamp.hour < NIGHT_ENDS or stamp.hour >= EVENING_STARTS
     return f"{text}, {'at night' if night else 'in the day'}."

@@ -1,6 +1,7 @@
 """Names and texts from outside, as data: quoted, printable and short."""
 
 import json
+from math import isfinite
 
 LONGEST_NAME = 80
 LONGEST_TEXT = 200
@@ -18,8 +19,8 @@ def quoted(text: str, longest: int = LONGEST_NAME) -> str:
 
 
 def percent(share: float) -> str:
-    """Return a share of 1 in whole per cents."""
-    return f"{100 * share:.0f}%"
+    """Return a share of 1 in whole per cents; NaN is an unknown one."""
+    return f"{100 * share:.0f}%" if isfinite(share) else "an unknown share"
 
 
 def number(value: float) -> str:

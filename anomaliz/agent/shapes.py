@@ -1,6 +1,6 @@
 """Shapes: what the newest values of one feature look like, by rules."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -47,7 +47,10 @@ def shape_of(values: Floats) -> Shape:
     values = values[np.isfinite(values)][-LONGEST:]
     if len(values) < FEWEST:
         return UNKNOWN
-    return _flat_line(values) or _best_fit(values)
+    # In units of the largest, so that no square overflows.
+    unit = float(np.abs(values).max()) or 1.0
+    shape = _flat_line(values / unit) or _best_fit(values / unit)
+    return replace(shape, before=shape.before * unit, after=shape.after * unit)
 
 
 def _flat_line(values: Floats) -> Shape | None:

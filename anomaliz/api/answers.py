@@ -2,7 +2,7 @@
 
 from typing import Any, TypeAlias
 
-from anomaliz.agent.explanation import NOT_NEEDED, SKIPPED
+from anomaliz.agent.explanation import DISABLED, NOT_NEEDED
 from anomaliz.bundle.bundle import Bundle
 from anomaliz.core.score import score_of
 from anomaliz.core.verdict import Status, Verdicts
@@ -11,7 +11,7 @@ Answer: TypeAlias = dict[str, Any]
 
 STATUSES = [status.name for status in Status]
 # Who has an LLM or a window at hand puts more into an answer.
-NOT_EXPLAINED = {True: SKIPPED.details(), False: NOT_NEEDED.details()}
+NOT_EXPLAINED = {True: DISABLED.details(), False: NOT_NEEDED.details()}
 
 
 def identity(bundle: Bundle) -> Answer:

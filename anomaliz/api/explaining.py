@@ -11,7 +11,7 @@ from typing import Literal
 from prometheus_client import CollectorRegistry
 
 from anomaliz.agent.explainer import Explainer
-from anomaliz.agent.explanation import DISABLED, NOT_NEEDED, PENDING, Explanation
+from anomaliz.agent.explanation import DISABLED, NOT_NEEDED, PENDING, SKIPPED, Explanation
 from anomaliz.agent.incident import Incident
 from anomaliz.agent.shapes import LONGEST
 from anomaliz.agent.summary import summary
@@ -67,11 +67,20 @@ class Explaining:
         incident = incident_of_answer(answer, bundle, values)
         answer["summary"] = summary(incident)
         if self.explainer is None:
-            answer["explanation"] = DISABLED.details()
-        elif mode == "true":
+            return
+        if mode == "true":
             answer.update((await self.explainer.explain(incident)).answer())
         elif mode == "async":
             answer["explanation"] = PENDING.details(self._start(self.explainer, incident))
+        else:
+            answer["explanation"] = SKIPPED.details()
+
+    def skip(self, answer: Answer, bundle: Bundle, values: Floats) -> None:
+        """Put the summary into an answer that is not explained, where it is an anomaly."""
+        if answer["anomaly"]:
+            summarise(answer, bundle, values)
+            if self.explainer:
+                answer["explanation"] = SKIPPED.details()
 
     async def explain(self, incident: Incident, trace: Trace | None = None) -> Answer:
         """Return the answer of /explain."""

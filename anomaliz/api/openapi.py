@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import TypeAdapter
 
 from anomaliz.api.body import CSV_TYPES, JSON_TYPES
 from anomaliz.api.columns import STAMPS
+from anomaliz.api.incidents import GivenEvent, GivenIncident, GivenVerdict
 from anomaliz.api.keys import OPEN_PATHS
 from anomaliz.api.schemas import Problem, documented_problem
 from anomaliz.bundle.bundle import Bundle
@@ -31,6 +33,9 @@ EVENT = {
     "contributions": {"cpu": 0.9, "memory": 0.1},
 }
 """An event as /detect answers it."""
+INCIDENT = TypeAdapter(GivenVerdict | GivenEvent | GivenIncident).json_schema(
+    ref_template="#/components/schemas/{model}"
+)
 SECURITY_SCHEMES = {
     "ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
     "Bearer": {"type": "http", "scheme": "bearer"},
@@ -41,7 +46,9 @@ def document(app: FastAPI, bundle: Bundle | None, *, locked: bool) -> Document:
     """Return the OpenAPI document, naming the bundle's features; `locked` says that a key is needed."""
     schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     problem = Problem.model_json_schema()
-    schema.setdefault("components", {}).setdefault("schemas", {})["Problem"] = problem
+    components = schema.setdefault("components", {}).setdefault("schemas", {})
+    components["Problem"] = problem
+    components.update(INCIDENT["$defs"])
     for path, content in _bodies(bundle).items():
         schema["paths"][path]["post"]["requestBody"] = {"required": True, "content": content}
     if locked:
@@ -78,7 +85,7 @@ def _bodies(bundle: Bundle | None) -> dict[str, Document]:
             },
             text: {"schema": {"type": "string"}},
         },
-        "/explain": {json: {"schema": {"type": "object"}, "example": EVENT}},
+        "/explain": {json: {"schema": {"anyOf": INCIDENT["anyOf"]}, "example": EVENT}},
     }
     if bundle:
         records = _records(bundle)

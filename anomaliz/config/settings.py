@@ -292,10 +292,10 @@ class Agent(Section):
     breaker_open_s: Annotated[float, Field(gt=0)] = Field(
         description="Seconds that it is left alone; then one call tries whether it answers again."
     )
-    daily_tokens: Count | None = Field(
+    daily_tokens: Annotated[Count | None, BeforeValidator(_empty_as_unset)] = Field(
         description="Most tokens in a day (UTC) and process, then the status is `budget`; null is any number."
     )
-    daily_cost: Annotated[float, Field(ge=0)] | None = Field(
+    daily_cost: Annotated[Annotated[float, Field(ge=0)] | None, BeforeValidator(_empty_as_unset)] = Field(
         description="Most money in a day (UTC) and process, in the prices' currency; null is any amount."
     )
     prices: tuple[Price, ...] = Field(

@@ -1,7 +1,9 @@
 """LLM servers on loopback that answer by a script, and misbehave at the socket where it says so."""
 
 import json
+import os
 import select
+import socket
 import subprocess
 import sys
 import threading
@@ -215,6 +217,20 @@ def llm(llm_server: ScriptedLLM) -> ScriptedLLM:
 
 
 @pytest.fixture
+def good() -> dict[str, Any]:
+    """An assessment that the rules find nothing wrong with, of an incident that is critical by its score."""
+    return {
+        "kind": "spike",
+        "analysis": "Latency rose far above what is usual. A long query is the probable cause.",
+        "severity": "critical",
+        "recommendation": "Look for long queries, and end them.",
+        "confidence": 0.8,
+        "evidence": ["f1", "f2"],
+        "conclusive": True,
+    }
+
+
+@pytest.fixture
 def misbehaving() -> type[Misbehaviour]:
     return Misbehaviour
 
@@ -268,3 +284,23 @@ def _variable(key: str) -> str:
 
 def _written(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
+
+
+@pytest.fixture(scope="session")
+def serve_variables() -> Callable[..., tuple[dict[str, str], int]]:
+    """Return the environment of a service with these settings, and the free port that it listens on."""
+
+    def variables(bundle: Path, settings: Mapping[str, object], **others: str) -> tuple[dict[str, str], int]:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        plain = {name: value for name, value in os.environ.items() if not name.startswith("ANOMALIZ_")}
+        named = {_variable(key): _written(value) for key, value in settings.items()}
+        return plain | {
+            "ANOMALIZ_ARTIFACT_DIR": str(bundle),
+            "ANOMALIZ__API__PORT": str(port),
+            **named,
+            **others,
+        }, port
+
+    return variables

@@ -181,6 +181,14 @@ def test_a_backend_serves_one_event_loop_after_another(
         assert asyncio.run(chat.ask("Answer.", "Which?", Animal)).value.name == "mouse"
 
 
+def test_ollama_is_looked_for_where_its_own_variable_says(
+    llm: Any, load_agent: Callable[..., Agent], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    llm.script(MOUSE)
+    monkeypatch.setenv("OLLAMA_HOST", f"http://127.0.0.1:{llm.port}")
+    assert ask(load_agent("ollama", ollama_base_url="")).value.name == "mouse"
+
+
 def test_a_password_in_a_base_url_is_not_told(load_agent: Callable[..., Agent], free_port: int) -> None:
     error = refused(load_agent("openai", openai_base_url=f"http://me:hidden@127.0.0.1:{free_port}"))
     assert "hidden" not in str(error)

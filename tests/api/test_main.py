@@ -15,7 +15,11 @@ HEAVY = (
     "mlflow",
     "matplotlib",
     "langchain_core",
+    "langchain_openai",
+    "langchain_ollama",
     "langgraph",
+    "openai",
+    "ollama",
     "onnx",
 )
 
@@ -65,15 +69,39 @@ def test_a_bad_setting_ends_the_server_in_one_sentence(
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_an_agent_that_this_release_lacks_is_warned_of(
+def test_a_missing_key_is_warned_of(
     start_client: Callable[..., TestClient], bundle_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        start_client(bundle_dir, agent__backend="ollama")
-    assert "no explanation agent" in caplog.text
+        start_client(bundle_dir, agent__backend="openai")
+    assert "agent.openai_api_key is not set" in caplog.text
 
 
-def test_nothing_is_warned_of_without_one(
+def test_a_server_of_ones_own_needs_no_key(
+    start_client: Callable[..., TestClient], bundle_dir: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        start_client(bundle_dir, agent__backend="openai", agent__openai_base_url="http://127.0.0.1:9/v1")
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("backend", ["openai", "ollama"])
+def test_a_backend_without_its_extra_ends_the_server_in_one_sentence(
+    tmp_path: Path, variables: Callable[..., dict[str, str]], backend: str
+) -> None:
+    block = (
+        "import sys; sys.modules.update(dict.fromkeys(['langgraph', 'langchain_openai', 'langchain_ollama']))"
+    )
+    done = run(
+        f"{block}; from anomaliz.api import main; main.app",
+        variables(tmp_path, ANOMALIZ__AGENT__BACKEND=backend),
+        tmp_path,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "The explanation agent needs the 'agent' extra: pip install 'anomaliz[agent]'\n"
+
+
+def test_nothing_is_warned_of_without_an_agent(
     start_client: Callable[..., TestClient], bundle_dir: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):

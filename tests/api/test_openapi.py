@@ -21,6 +21,8 @@ OPERATIONS = [
     ("POST", "/analyze"),
     ("POST", "/analyze/batch"),
     ("POST", "/detect"),
+    ("POST", "/explain"),
+    ("GET", "/explanations/{id}"),
     ("POST", "/reload"),
 ]
 
@@ -40,14 +42,14 @@ def test_every_route_is_documented(document: Document) -> None:
 
 def test_the_examples_work_when_pressed(client: TestClient, document: Document) -> None:
     pressed = 0
-    for path in ("/analyze", "/analyze/batch", "/detect"):
+    for path in ("/analyze", "/analyze/batch", "/detect", "/explain"):
         for media_type, content in document["paths"][path]["post"]["requestBody"]["content"].items():
             example = content["example"]
             body = {"content": example} if isinstance(example, str) else {"json": example}
             response = client.post(path, headers={"Content-Type": media_type}, **body)
             assert response.status_code == 200, response.text
             pressed += 1
-    assert pressed == 4
+    assert pressed == 5
 
 
 def test_the_example_is_a_normal_window(client: TestClient, document: Document) -> None:

@@ -93,6 +93,8 @@ def test_variables_are_typed_by_their_field() -> None:
 
 def test_an_empty_key_is_no_key() -> None:
     assert load_settings(environ={"OPENAI_API_KEY": ""}, env_file=None).agent.openai_api_key is None
+    unlimited = {"ANOMALIZ__AGENT__DAILY_TOKENS": ""}
+    assert load_settings(environ=unlimited, env_file=None).agent.daily_tokens is None
 
 
 def test_an_option_that_was_not_given_overrides_nothing() -> None:

@@ -19,7 +19,7 @@ def test_the_services_are_those_of_the_readme() -> None:
 
 
 @pytest.mark.parametrize(
-    ("service", "target"), [("api", "serve"), ("train", "train"), ("mlflow", "tracking")]
+    ("service", "target"), [("api", "serve-agent"), ("train", "train"), ("mlflow", "tracking")]
 )
 def test_service_is_built_from_a_target_of_the_dockerfile(service: str, target: str) -> None:
     assert SERVICES[service]["build"] == {"context": ".", "target": target}

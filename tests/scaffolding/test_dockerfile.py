@@ -13,7 +13,7 @@ from threading import Thread
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TARGETS = ("serve", "serve-registry", "train", "tracking")
+TARGETS = ("serve", "serve-agent", "serve-registry", "train", "tracking")
 
 
 @dataclass
@@ -86,6 +86,7 @@ def test_every_stage_stands_on_the_slim_image(name: str) -> None:
     ("target", "installed"),
     [
         ("serve", ["."]),
+        ("serve-agent", [".", ".[agent]"]),
         ("serve-registry", [".", ".[tracking]"]),
         ("train", [".", ".[train,tracking]"]),
         ("tracking", [".", ".[tracking]"]),

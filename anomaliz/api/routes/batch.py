@@ -10,7 +10,6 @@ from starlette.responses import Response
 from anomaliz.api.answers import Answer, answers_of
 from anomaliz.api.body import JSON_TYPES, parse_json, read_body
 from anomaliz.api.columns import ColumnReader, kind_of
-from anomaliz.api.explaining import summarise
 from anomaliz.api.newest import answer_newest, newest_window, stamped
 from anomaliz.api.problems import of_error, problem
 from anomaliz.api.responses import JSON
@@ -82,7 +81,7 @@ def _results(service: Service, bundle: Bundle, windows: list[Any]) -> list[Answe
     for i, answer in zip(complete, _answers(service, bundle, list(complete.values())), strict=True):
         results[i] = answer
     for i, (values, times) in read.items():
-        summarise(results[i], bundle, values)
+        service.explaining.skip(results[i], bundle, values)
         if service.challenger:
             service.challenger.offer(bundle, values, times, results[i])
     return results

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from http import HTTPStatus
 
 from fastapi import APIRouter
@@ -82,9 +81,9 @@ async def _events(explaining: Explaining, incident: Incident) -> AsyncIterator[b
             yield _event("step", {"node": step.node, "ms": step.milliseconds})
         yield _event("explanation", await answering)
     finally:
+        # Not waited for: where a client left, who waits is cancelled again and again, and would hand that on
+        # to a task that is closing its connection.
         answering.cancel()
-        with suppress(asyncio.CancelledError):
-            await answering
 
 
 def _event(name: str, content: Answer) -> bytes:
