@@ -24,6 +24,10 @@ class BundleError(AnomalizError):
     """A bundle that is absent, damaged, or of another format."""
 
 
+class SourceError(AnomalizError):
+    """A system for metrics that cannot be reached in time, or refuses what it is asked."""
+
+
 class MissingExtraError(AnomalizError):
     """A feature whose optional packages are not installed."""
 
