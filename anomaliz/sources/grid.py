@@ -23,7 +23,7 @@ class Grid:
 
     @classmethod
     def of(cls, start: np.datetime64, end: np.datetime64, step: np.timedelta64) -> Self:
-        """Return the grid to the nanosecond; DataError where the step is not positive or a stamp is missing."""
+        """Return the grid in nanoseconds; DataError where the step is not positive or an end is NaT."""
         grid = cls(
             start.astype("datetime64[ns]"), end.astype("datetime64[ns]"), step.astype("timedelta64[ns]")
         )
