@@ -52,6 +52,18 @@ class Readings:
         """Whether there is a sample at all."""
         return not bool(np.isnan(self.values).all())
 
+    def between(self, start: np.datetime64, end: np.datetime64) -> "Readings":
+        """Return the readings in [start, end)."""
+        first, last = np.searchsorted(self.times, np.array([start, end], dtype="datetime64[ns]"))
+        return Readings(self.times[first:last], self.values[first:last], self.labels)
+
+    def sampled(self) -> "Readings":
+        """Return the readings without series that have no sample."""
+        columns = np.flatnonzero((~np.isnan(self.values)).any(axis=0))
+        if len(columns) == len(self.labels):
+            return self
+        return Readings(self.times, self.values[:, columns], tuple(self.labels[i] for i in columns))
+
     def frame(self) -> "pd.DataFrame":
         """Return a frame for people: UTC stamps as index, each series a column `name{label="value"}`."""
         import pandas as pd
