@@ -13,8 +13,9 @@ from pydantic import AfterValidator, Field
 from anomaliz.config.settings import Count
 from anomaliz.core.errors import MissingExtraError, SourceError
 from anomaliz.sinks.disk_queue import DiskQueue, weight
+from anomaliz.sinks.division import halves
 from anomaliz.sinks.sink import Samples
-from anomaliz.sinks.write_request import encode_batch, samples_in, series_of
+from anomaliz.sinks.write_request import EncodedSeries, decode_request, encode_batch, encode_request
 from anomaliz.transport.connection import HttpSettings, HttpUrl, connect
 from anomaliz.transport.retrying import Answer, PassingFault, Pauses, exchange, persist
 
@@ -30,7 +31,7 @@ MEBIBYTE = 2**20
 DIVISIBLE = frozenset({400, 413, 422})
 """Refusals that can be about some of the series alone."""
 MOST_DIVISIONS = 64
-"""Further requests to find out which series of one batch are refused."""
+"""How often a refused batch and its parts are halved, to find out which samples are at fault."""
 LOOK = 0.5
 """Seconds between looks at a queue that another process empties."""
 
@@ -127,16 +128,16 @@ class RemoteWriteSink:
     def _requests(self, batch: Sequence[Samples]) -> Iterator[tuple[int, bytes]]:
         """Yield compressed requests with their numbers of samples."""
         most = self._settings.batch_samples
-        parts: list[bytes] = []
+        parts: list[EncodedSeries] = []
         samples = 0
-        for n_samples, series in encode_batch(batch, most):
-            if samples + n_samples > most:
-                yield samples, self._compress(b"".join(parts))
+        for series in encode_batch(batch, most):
+            if samples + len(series) > most:
+                yield samples, self._compress(encode_request(parts))
                 parts, samples = [], 0
             parts.append(series)
-            samples += n_samples
+            samples += len(series)
         if parts:
-            yield samples, self._compress(b"".join(parts))
+            yield samples, self._compress(encode_request(parts))
 
     def _run(self) -> None:
         while not self._stop.is_set():
@@ -167,27 +168,34 @@ class RemoteWriteSink:
         if _is_taken(answer):
             self.sent += n_samples
         elif answer.status in DIVISIBLE:
-            self._divide(series_of(self._decompress(request)), answer)
+            self._divide(decode_request(self._decompress(request)), answer)
         else:
             self._drop(n_samples, answer)
 
-    def _divide(self, series: list[bytes], answer: Answer) -> None:
-        """Send the halves of refused series, and theirs, so that only those at fault are lost."""
-        refused = [(series, answer)]
-        left = MOST_DIVISIONS
-        while refused:
-            series, answer = refused.pop()
-            if len(series) == 1 or left <= 0 or answer.status not in DIVISIBLE:
-                self._drop(sum(map(samples_in, series)), answer)
-                continue
-            middle = len(series) // 2
-            for half in (series[:middle], series[middle:]):
-                answer = self._post(self._compress(b"".join(half)))
-                if _is_taken(answer):
-                    self.sent += sum(map(samples_in, half))
-                else:
-                    refused.append((half, answer))
-            left -= 2
+    def _divide(self, refused: list[EncodedSeries], answer: Answer) -> None:
+        """Send the halves of what was refused, and theirs, so that only samples at fault are lost.
+
+        A half is done with before the next one is sent: within a series, time goes forward.
+        """
+        waiting: list[list[EncodedSeries]] = []
+        divisions = 0
+        while True:
+            divisible = answer.status in DIVISIBLE and divisions < MOST_DIVISIONS
+            parts = halves(refused, answer.text) if divisible else None
+            if parts:
+                divisions += 1
+                waiting += reversed(parts)
+            else:
+                self._drop(_count(refused), answer)
+            while waiting:
+                part = waiting.pop()
+                answer = self._post(self._compress(encode_request(part)))
+                if not _is_taken(answer):
+                    refused = part
+                    break
+                self.sent += _count(part)
+            else:
+                return
 
     def _drop(self, n_samples: int, answer: Answer) -> None:
         self.dropped += n_samples
@@ -230,6 +238,10 @@ class _Stopped(Exception):  # noqa: N818
 
 def _is_taken(answer: Answer) -> bool:
     return 200 <= answer.status < 300
+
+
+def _count(series: list[EncodedSeries]) -> int:
+    return sum(map(len, series))
 
 
 def _snappy() -> tuple[Callable[[bytes], bytes], Callable[[bytes], bytes]]:

@@ -7,7 +7,8 @@ Sample       { double value = 1; int64 timestamp = 2 }   milliseconds
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -27,6 +28,7 @@ VALUE_TAG = 0x09
 TIMESTAMP_TAG = 0x10
 STAMP_BYTES = 10
 """Of a varint that holds any 64 bits. It may be longer than it must, which makes all samples one length."""
+SHIFTS = np.arange(0, 7 * STAMP_BYTES, 7, dtype=np.uint64)
 SAMPLE = np.dtype(
     [
         ("tag", "u1"),
@@ -39,8 +41,31 @@ SAMPLE = np.dtype(
 )
 
 
-def encode_batch(batch: Sequence[Samples], most: int) -> Iterator[tuple[int, bytes]]:
-    """Yield the series as fields of a WriteRequest, each with its number of samples, at most `most`.
+@dataclass(frozen=True, eq=False)
+class EncodedSeries:
+    """Samples of one series, encoded."""
+
+    labels: bytes
+    samples: NDArray[np.void]
+    """Of type SAMPLE, `(n,)`."""
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def stamps(self) -> NDArray[np.uint64]:
+        """Return the samples' milliseconds since the epoch, `(n,)`."""
+        sevens = self.samples["timestamp"].astype(np.uint64) & np.uint64(0x7F)
+        stamps: NDArray[np.uint64] = np.bitwise_or.reduce(sevens << SHIFTS, axis=1)
+        return stamps
+
+    def to_bytes(self) -> bytes:
+        """Return the series as a field of a WriteRequest."""
+        body = self.labels + self.samples.tobytes()
+        return FIRST_BYTES + _varint(len(body)) + body
+
+
+def encode_batch(batch: Sequence[Samples], most: int) -> Iterator[EncodedSeries]:
+    """Yield the series in pieces of at most `most` samples, without NaN.
 
     Raises DataError where Prometheus does not allow a name.
     """
@@ -54,8 +79,22 @@ def encode_batch(batch: Sequence[Samples], most: int) -> Iterator[tuple[int, byt
         labels = encode_labels(samples.labels)
         found = encoded[start:end][~np.isnan(samples.values)]
         for first in range(0, len(found), most):
-            body = labels + found[first : first + most].tobytes()
-            yield len(found[first : first + most]), FIRST_BYTES + _varint(len(body)) + body
+            yield EncodedSeries(labels, found[first : first + most])
+
+
+def encode_request(series: Iterable[EncodedSeries]) -> bytes:
+    """Return a WriteRequest."""
+    return b"".join(one.to_bytes() for one in series)
+
+
+def decode_request(request: bytes) -> list[EncodedSeries]:
+    """Return the series of what `encode_request` made."""
+    found = []
+    for _, _, content, end in _fields(request):
+        series = request[content:end]
+        first = min(start for tag, start, *_ in _fields(series) if tag == SECOND_BYTES[0])
+        found.append(EncodedSeries(series[:first], np.frombuffer(series, dtype=SAMPLE, offset=first)))
+    return found
 
 
 def encode_labels(labels: Mapping[str, str]) -> bytes:
@@ -67,17 +106,6 @@ def encode_labels(labels: Mapping[str, str]) -> bytes:
             field=NAME,
         )
     return b"".join(_encode_label(name, value) for name, value in pairs)
-
-
-def series_of(request: bytes) -> list[bytes]:
-    """Return the fields of an encoded WriteRequest, one for each series."""
-    return [request[start:end] for _, start, _, end in _fields(request)]
-
-
-def samples_in(series: bytes) -> int:
-    """Return how many samples one such field has."""
-    ((_, _, content, end),) = _fields(series)
-    return sum(tag == SECOND_BYTES[0] for tag, *_ in _fields(series[content:end]))
 
 
 @lru_cache(maxsize=100_000)
@@ -97,8 +125,7 @@ def _encode_samples(values: Floats, times: Stamps) -> NDArray[np.void]:
     encoded["value"] = values
     encoded["timestamp_tag"] = TIMESTAMP_TAG
     stamps = times.astype("datetime64[ms]").view(np.uint64)
-    shifts = np.arange(0, 7 * STAMP_BYTES, 7, dtype=np.uint64)
-    encoded["timestamp"] = stamps[:, None] >> shifts & np.uint64(0x7F)
+    encoded["timestamp"] = stamps[:, None] >> SHIFTS & np.uint64(0x7F)
     encoded["timestamp"][:, :-1] |= 0x80
     return encoded
 

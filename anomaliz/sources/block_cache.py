@@ -63,7 +63,8 @@ class BlockCache:
     def load(self, folder: Path, number: int, grid: Grid) -> Readings | None:
         """Return the readings of block `number`, whose stamps are `grid`; None where they are not kept."""
         try:
-            with np.load(folder / f"{number}.npz", allow_pickle=False) as kept:
+            # numpy leaves a file open that it cannot read.
+            with (folder / f"{number}.npz").open("rb") as file, np.load(file, allow_pickle=False) as kept:
                 labels = json.loads(bytes(kept["labels"]))
                 return Readings(grid.times, kept["values"], tuple(labels))
         except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError):

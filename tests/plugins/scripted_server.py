@@ -48,8 +48,9 @@ class Handler(BaseHTTPRequestHandler):
     def answer(
         self, status: int, content: bytes, headers: Mapping[str, str], sent: int | None = None
     ) -> None:
-        self.send_response(status)
-        for name, value in ({"Content-Length": str(len(content))} | dict(headers)).items():
+        self.send_response_only(status)
+        usual = {"Content-Length": str(len(content)), "Date": self.date_time_string()}
+        for name, value in (usual | dict(headers)).items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content[:sent])
