@@ -101,9 +101,9 @@ def test_a_request_covers_no_more_time_than_the_server_allows(loaded: str) -> No
 
 
 def test_the_servers_own_limit_is_told_with_the_fix(loaded: str) -> None:
-    with opened(url=loaded, max_points=20_000) as source:
-        with pytest.raises(SourceError, match="lower max_points"):
-            read(source, "load", n=12_000)
+    limit = pytest.raises(SourceError, match="lower max_points")
+    with opened(url=loaded, max_points=20_000) as source, limit:
+        read(source, "load", n=12_000)
 
 
 def test_the_end_is_not_read(source: PrometheusSource) -> None:
@@ -189,18 +189,18 @@ def test_steps_may_be_milliseconds(source: PrometheusSource, values: dict[str, n
 
 
 def test_victoria_metrics_gives_the_stamps_that_are_asked_for(victoria_metrics: str, tmp_path: Path) -> None:
-    # It keeps sixteen digits of the largest value in a block.
+    # It keeps about twelve digits of the largest value in a block.
     values = {f"host-{i}": np.random.default_rng(i).uniform(1, 2, N) for i in range(3)}
     load(victoria_metrics, tmp_path, "load", values)
     httpx.get(f"{victoria_metrics}/internal/force_flush").raise_for_status()
     with opened(url=victoria_metrics) as source:
         source.check()
         found = columns(read(source, "load"))
-        assert all(np.allclose(found[name], values[name], rtol=1e-14, atol=0) for name in values)
+        assert all(np.allclose(found[name], values[name], rtol=1e-11, atol=0) for name in values)
         # Off the multiples of the step it would move the stamps, were it not told otherwise.
         ahead = np.timedelta64(7, "s")
         shifted = joined(source.read("load", START + ahead, START + ahead + N * STEP, STEP))
         assert np.array_equal(shifted.times, stamps() + ahead)
-        assert np.allclose(columns(shifted)["host-2"], values["host-2"], rtol=1e-14, atol=0)
+        assert np.allclose(columns(shifted)["host-2"], values["host-2"], rtol=1e-11, atol=0)
         with pytest.raises(SourceError, match="mend the query"):
             read(source, "load{")
