@@ -5,8 +5,13 @@ import numpy as np
 from anomaliz.sinks.write_request import EncodedSeries
 
 Halves = tuple[list[EncodedSeries], list[EncodedSeries]]
-OF_TIME = ("out of order", "duplicate sample", "out of bounds", "too old")
+OF_AGE = ("out of order", "duplicate sample", "out of bounds", "too old")
 """What Prometheus says where samples are older than those that it has."""
+
+
+def is_for_age(reason: str) -> bool:
+    """Return whether a server refuses samples since they are older than what it has, or may have."""
+    return any(said in reason for said in OF_AGE)
 
 
 def halves(series: list[EncodedSeries], reason: str) -> Halves | None:
@@ -15,8 +20,7 @@ def halves(series: list[EncodedSeries], reason: str) -> Halves | None:
     A refusal for age is of all series up to some instant, as a rule, so it is the time that is divided, and
     else the list of series.
     """
-    of_time = any(said in reason for said in OF_TIME)
-    divisions = (_by_time, _by_series) if of_time else (_by_series, _by_time)
+    divisions = (_by_time, _by_series) if is_for_age(reason) else (_by_series, _by_time)
     return divisions[0](series) or divisions[1](series)
 
 

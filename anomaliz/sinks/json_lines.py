@@ -48,6 +48,9 @@ class JsonLinesSink:
             self._file: FileIO = self._path.open("a+b", buffering=0)
         except OSError as error:
             raise SourceError(self._fault(error)) from None
+        if not self._path.is_file():
+            self._file.close()
+            raise SourceError(f"{self._path} is a device or a pipe: give the path of a file")
         self._end = max(0, self._file.seek(0, os.SEEK_END) - TAIL)
 
     def write(self, batch: Sequence[Samples]) -> None:

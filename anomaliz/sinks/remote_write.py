@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field
 from anomaliz.config.settings import Count
 from anomaliz.core.errors import MissingExtraError, SourceError
 from anomaliz.sinks.disk_queue import DiskQueue, weight
-from anomaliz.sinks.division import halves
+from anomaliz.sinks.division import halves, is_for_age
 from anomaliz.sinks.sink import Samples
 from anomaliz.sinks.write_request import EncodedSeries, decode_request, encode_batch, encode_request
 from anomaliz.transport.connection import HttpSettings, HttpUrl, connect
@@ -167,7 +167,7 @@ class RemoteWriteSink:
         answer = self._post(request)
         if _is_taken(answer):
             self.sent += n_samples
-        elif answer.status in DIVISIBLE:
+        elif _is_divisible(answer):
             self._divide(decode_request(self._decompress(request)), answer)
         else:
             self._drop(n_samples, answer)
@@ -180,7 +180,7 @@ class RemoteWriteSink:
         waiting: list[list[EncodedSeries]] = []
         divisions = 0
         while True:
-            divisible = answer.status in DIVISIBLE and divisions < MOST_DIVISIONS
+            divisible = _is_divisible(answer) and divisions < MOST_DIVISIONS
             parts = halves(refused, answer.text) if divisible else None
             if parts:
                 divisions += 1
@@ -229,7 +229,13 @@ class RemoteWriteSink:
         built = self._client.build_request(
             "POST", self._settings.url, content=request, headers=HEADERS, timeout=timeout
         )
-        return exchange(self._client, built, until)
+        try:
+            return exchange(self._client, built, until)
+        except PassingFault as fault:
+            # Some versions of Prometheus say 500 to old samples: they would stand in the way for ever.
+            if fault.answer is not None and is_for_age(fault.answer.text):
+                return fault.answer
+            raise
 
 
 class _Stopped(Exception):  # noqa: N818
@@ -238,6 +244,10 @@ class _Stopped(Exception):  # noqa: N818
 
 def _is_taken(answer: Answer) -> bool:
     return 200 <= answer.status < 300
+
+
+def _is_divisible(answer: Answer) -> bool:
+    return answer.status in DIVISIBLE or is_for_age(answer.text)
 
 
 def _count(series: list[EncodedSeries]) -> int:

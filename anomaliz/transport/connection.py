@@ -63,7 +63,7 @@ class HttpSettings(Section):
 
     url: HttpUrl = Field(description="Where the system is.")
     basic_auth: BasicAuth | None = Field(None, description="User and password.")
-    bearer_token: Secret | None = Field(None, description="Token.")
+    bearer_token: Secret | None = Field(None, description="Token, instead of a user.")
     bearer_token_file: Directory | None = Field(
         None, description="File with the token, read at each request."
     )

@@ -20,16 +20,10 @@ FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 30.0
 """Seconds between attempts; each pause is up to twice the one before."""
 
+LONGEST_REST = 3600.0
+"""Seconds of `Retry-After` that are believed."""
+
 Result = TypeVar("Result")
-
-
-class PassingFault(Exception):  # noqa: N818
-    """A fault of one attempt that the next may not have; its text says what it was."""
-
-    def __init__(self, reason: str, pause: float = 0.0) -> None:
-        super().__init__(reason)
-        self.pause = pause
-        """Seconds that the server wants to be left alone."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +38,20 @@ class Answer:
     def text(self) -> str:
         """Return the beginning of the content on one line, for an error."""
         return " ".join(self.content[:400].decode("utf-8", "replace").split())
+
+
+class PassingFault(Exception):  # noqa: N818
+    """A fault of one attempt that the next may not have; its text says what it was."""
+
+    def __init__(self, reason: str, answer: Answer | None = None) -> None:
+        super().__init__(reason)
+        self.answer = answer
+        """What the server sent, where it sent something."""
+
+    @property
+    def pause(self) -> float:
+        """Seconds that the server wants to be left alone."""
+        return retry_after(self.answer.headers) if self.answer else 0.0
 
 
 @dataclass
@@ -116,7 +124,7 @@ def exchange(client: "httpx.Client", request: "httpx.Request", until: float) -> 
     answer = Answer(response.status_code, response.headers, bytes(content))
     if answer.status in PASSING:
         said = f" ({answer.text[:120]})" if answer.content else ""
-        raise PassingFault(f"HTTP {answer.status}{said}", retry_after(answer.headers))
+        raise PassingFault(f"HTTP {answer.status}{said}", answer)
     return answer
 
 
@@ -124,12 +132,14 @@ def retry_after(headers: "httpx.Headers") -> float:
     """Return the seconds that `Retry-After` asks for, in either of its forms; 0 without it."""
     text = headers.get("Retry-After", "").strip()
     if text.isdecimal():
-        return float(text)
+        return min(float(text), LONGEST_REST)
     try:
         then = parsedate_to_datetime(text)
     except ValueError:
         return 0.0
-    return max(0.0, (then - datetime.now(UTC)).total_seconds()) if then.tzinfo else 0.0
+    if then.tzinfo is None:
+        return 0.0
+    return min(max(0.0, (then - datetime.now(UTC)).total_seconds()), LONGEST_REST)
 
 
 def _silence(request: "httpx.Request") -> float:

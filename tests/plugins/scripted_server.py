@@ -32,6 +32,7 @@ Reply = Callable[["Handler"], None]
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: "ScriptedServer"
     asked: Asked
 
