@@ -42,8 +42,9 @@ class DiskQueue:
                 f"or raise its limit of {self._max_bytes:,} bytes"
             )
         try:
-            for weight, content in waiting:
-                self._write(f"{time.time_ns():020}-{os.getpid()}-{next(_NUMBERS):09}-{weight}.item", content)
+            first = self._next()
+            for number, (weight, content) in enumerate(waiting, first):
+                self._write(f"{number:020}-{os.getpid()}-{next(_NUMBERS):09}-{weight}.item", content)
             _sync(self._directory)
         except OSError as error:
             raise SourceError(
@@ -68,6 +69,11 @@ class DiskQueue:
                 yield False
             else:
                 yield True
+
+    def _next(self) -> int:
+        """Return a number for a name: the time, or more where the clock went back since the newest item."""
+        newest = self.items()[-1:]
+        return max([time.time_ns(), *(int(item.name.partition("-")[0]) + 1 for item in newest)])
 
     def _write(self, name: str, content: bytes) -> None:
         part = self._directory / f"{name}.part"

@@ -160,8 +160,8 @@ class RemoteWriteSink:
             except _Stopped:
                 return
             item.unlink()
-            with self._changed:
-                self._changed.notify_all()
+        with self._changed:
+            self._changed.notify_all()
 
     def _deliver(self, request: bytes, n_samples: int) -> None:
         answer = self._post(request)

@@ -117,7 +117,7 @@ def exchange(client: "httpx.Client", request: "httpx.Request", until: float) -> 
         finally:
             response.close()
     except httpx.TimeoutException:
-        raise PassingFault(f"no answer within {_silence(request):g} s") from None
+        raise PassingFault(f"no answer within {_silence(request):.2g} s") from None
     except httpx.RequestError as error:
         _refuse_untrusted(request, error)
         raise PassingFault(_reason(error)) from None

@@ -292,6 +292,23 @@ def test_a_full_queue_takes_nothing_of_a_batch(tmp_path: Path) -> None:
         assert sink.pending() == before == 40_000
 
 
+def test_a_clock_that_goes_back_changes_no_order(tmp_path: Path) -> None:
+    with serving(status(503)) as server:
+        with opened(server.url, tmp_path) as sink:
+            sink.write([samples([1], i="a")])
+        (item,) = (tmp_path / "queue").glob("*.item")
+        ahead = f"{time.time_ns() + 10**15:020}{item.name[20:]}"
+        item.rename(item.with_name(ahead))
+        with opened(server.url, tmp_path) as sink:
+            sink.write([samples([2], i="a")])
+            sink.write([samples([3], i="a")])
+        server.asked.clear()
+        server.replies[:] = [taken]
+        with opened(server.url, tmp_path) as sink:
+            sink.flush()
+        assert [values[0] for _, values in received(server)] == [1, 2, 3]
+
+
 def test_two_sinks_of_one_queue_send_each_batch_once(tmp_path: Path) -> None:
     with serving(taken) as server:
         with opened(server.url, tmp_path) as one, opened(server.url, tmp_path) as other:
