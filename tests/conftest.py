@@ -27,6 +27,8 @@ from anomaliz.config.settings import Settings
 from anomaliz.data.synthetic import make_synthetic
 from anomaliz.training.pipeline import train
 
+pytest_plugins = ["real_servers"]
+
 REPOSITORY = Path(__file__).parents[1]
 SERVE = (
     "from anomaliz.api.serve import serve; from anomaliz.config.loading import load_settings; "

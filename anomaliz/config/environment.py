@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from anomaliz.config.keys import PREFIX, SECTIONS, VARIABLES, section_as_key, unknown_variable
 from anomaliz.config.layer import Entry, Layer, entry_of_text
 
-NOT_SETTINGS = frozenset({"ANOMALIZ_SHARED", "ANOMALIZ_NAB_DIR", "ANOMALIZ_NAB_URL"})
+NOT_SETTINGS = frozenset({"ANOMALIZ_SHARED", "ANOMALIZ_NAB_DIR", "ANOMALIZ_NAB_URL", "ANOMALIZ_TEST_BIN"})
 """Variables that begin like settings and are read by tests and evaluation."""
 
 # Kubernetes gives every container the addresses of the services beside it, of one named `anomaliz` too.

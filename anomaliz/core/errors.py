@@ -28,6 +28,10 @@ class TrackingError(AnomalizError):
     """A tracking store that cannot be reached, or that refuses what it is asked for."""
 
 
+class SourceError(AnomalizError):
+    """A system for metrics that cannot be reached in time, or refuses what it is asked."""
+
+
 class MissingExtraError(AnomalizError):
     """A feature whose optional packages are not installed."""
 

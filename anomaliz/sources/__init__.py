@@ -1,0 +1,1 @@
+"""Where series come from: one system a file, one protocol."""

@@ -1,0 +1,1 @@
+"""HTTP to other systems: how to connect, and how long to try."""
