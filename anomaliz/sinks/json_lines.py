@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from anomaliz.config.settings import Directory, Section
+from anomaliz.config.settings import Location, Section
 from anomaliz.core.errors import SourceError
 from anomaliz.sinks.sink import Samples
 
@@ -28,7 +28,7 @@ class JsonLinesSettings(Section):
     """A file that samples are appended to."""
 
     type: Literal["json_lines"] = "json_lines"
-    path: Directory = Field(description="The file; its folder is made.")
+    path: Location = Field(description="The file; its folder is made.")
 
 
 class JsonLinesSink:

@@ -17,7 +17,7 @@ import numpy as np
 from pydantic import Field
 
 from anomaliz.config.duration import Seconds, SecondsOrZero
-from anomaliz.config.settings import Count, Directory, Text
+from anomaliz.config.settings import Count, Location, Text
 from anomaliz.core.errors import DataError
 from anomaliz.sources.block_cache import EPOCH, BlockCache, Blocks
 from anomaliz.sources.grid import Grid
@@ -62,7 +62,7 @@ class PrometheusSettings(HttpSettings):
         None, description="Longest time in one request, where the server limits it."
     )
     parallel: Count = Field(4, description="Requests at once.")
-    cache: Directory | None = Field(
+    cache: Location | None = Field(
         None, description="Folder for what will not change any more; none keeps nothing."
     )
     cache_lag: SecondsOrZero = Field(600.0, description="Samples older than this do not change any more.")

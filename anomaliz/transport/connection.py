@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from anomaliz.config.duration import Seconds
-from anomaliz.config.settings import Directory, Secret, Section, Text
+from anomaliz.config.settings import Location, Secret, Section, Text
 from anomaliz.core.errors import MissingExtraError, SourceError
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class BasicAuth(Section):
 
     username: Text = Field(description="User.")
     password: Secret | None = Field(None, description="Password.")
-    password_file: Directory | None = Field(None, description="File that holds the password.")
+    password_file: Location | None = Field(None, description="File that holds the password.")
 
     @model_validator(mode="after")
     def _one_password(self) -> Self:
@@ -50,11 +50,9 @@ class BasicAuth(Section):
 class Tls(Section):
     """What is trusted, and what we show."""
 
-    ca_file: Directory | None = Field(
-        None, description="Certificates that are trusted, instead of the usual."
-    )
-    cert_file: Directory | None = Field(None, description="Our certificate, for servers that ask for one.")
-    key_file: Directory | None = Field(None, description="Its key, where `cert_file` does not hold it.")
+    ca_file: Location | None = Field(None, description="Certificates that are trusted, instead of the usual.")
+    cert_file: Location | None = Field(None, description="Our certificate, for servers that ask for one.")
+    key_file: Location | None = Field(None, description="Its key, where `cert_file` does not hold it.")
     insecure_skip_verify: bool = Field(False, description="Whether any certificate is trusted.")
 
 
@@ -64,9 +62,7 @@ class HttpSettings(Section):
     url: HttpUrl = Field(description="Where the system is.")
     basic_auth: BasicAuth | None = Field(None, description="User and password.")
     bearer_token: Secret | None = Field(None, description="Token, instead of a user.")
-    bearer_token_file: Directory | None = Field(
-        None, description="File with the token, read at each request."
-    )
+    bearer_token_file: Location | None = Field(None, description="File with the token, read at each request.")
     tls: Tls = Field(default_factory=Tls, description="Certificates.")
     headers: dict[Text, SecretStr] = Field(default_factory=dict, description="Headers of each request.")
     tenant: Text | None = Field(
