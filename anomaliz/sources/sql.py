@@ -17,7 +17,7 @@ from anomaliz.sources.gathering import Gathering
 from anomaliz.sources.grid import Grid
 from anomaliz.sources.readings import Readings
 from anomaliz.sources.shortened import shortened
-from anomaliz.sources.sql_dialects import DIALECTS, OTHER, Dialect, dialect_of
+from anomaliz.sources.sql_dialects import DIALECTS, GRACE_SECONDS, OTHER, Dialect, dialect_of
 from anomaliz.sources.sql_query import SqlQuery, depends_on_time
 from anomaliz.sources.table import Columns, Layout, gather
 
@@ -161,12 +161,18 @@ class SqlSource:
         """Stop what runs when its time is over; every fault of the database is a SourceError."""
         import sqlalchemy as sa
 
-        over = Event()
+        over, ended = Event(), Event()
+        driver = connection.connection.driver_connection
 
         def stop() -> None:
             over.set()
-            if self._dialect.stop is not None:
-                self._dialect.stop(connection.connection.driver_connection)
+            for end in (self._dialect.stop, self._dialect.hang_up):
+                # What cannot be stopped any more has ended.
+                with suppress(Exception):
+                    if end is not None:
+                        end(driver)
+                if ended.wait(GRACE_SECONDS):
+                    return
 
         timer = Timer(self._settings.timeout, stop)
         timer.daemon = True
@@ -183,6 +189,7 @@ class SqlSource:
                 raise SourceError(late) from None
             raise SourceError(f"the database refuses it ({reason}): check the query") from None
         finally:
+            ended.set()
             timer.cancel()
 
     def _connection(self) -> "sa.Connection":

@@ -1,5 +1,7 @@
 """What SQL dialects have of their own: how a read is kept harmless and short, and how stamps are bound."""
 
+import os
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,6 +12,9 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
 Values: TypeAlias = Mapping[str, object]
+
+GRACE_SECONDS = 2.0
+"""For a server to do as it is told, before the line to it is cut."""
 
 
 def naive(stamp: datetime) -> object:
@@ -30,7 +35,15 @@ def interrupt(connection: Any) -> None:
 
 
 def cancel(connection: Any) -> None:
-    connection.cancel()
+    if hasattr(connection, "cancel_safe"):
+        connection.cancel_safe(timeout=GRACE_SECONDS)
+    else:
+        connection.cancel()
+
+
+def hang_up(connection: Any) -> None:
+    with socket.socket(fileno=os.dup(connection.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)
 
 
 def rows(
@@ -72,6 +85,8 @@ class Dialect:
     """The stamp as it is bound."""
     stop: Callable[[Any], None] | None = None
     """Ends what the driver's connection is doing, from another thread."""
+    hang_up: Callable[[Any], None] | None = None
+    """Cuts the line to a server that does not answer any more."""
     blocks: Callable[["sa.Connection", "sa.TextClause", Values, int], Iterator["pd.DataFrame"]] = rows
     """The answer to a statement with values bound, in blocks of so many rows."""
     connect_args: Mapping[str, object] = field(default_factory=dict)
@@ -85,6 +100,7 @@ POSTGRESQL = Dialect(
         "SET LOCAL TIME ZONE 'UTC'",
     ),
     stop=cancel,
+    hang_up=hang_up,
     connect_args={"connect_timeout": CONNECT_SECONDS},
 )
 MYSQL = Dialect(
@@ -101,7 +117,9 @@ MARIADB = Dialect(
 )
 DIALECTS: Mapping[str, Dialect] = {
     "postgresql": POSTGRESQL,
-    "redshift": Dialect(("SET statement_timeout = {ms}", "SET TIME ZONE 'UTC'"), stop=cancel),
+    "redshift": Dialect(
+        ("SET statement_timeout = {ms}", "SET TIME ZONE 'UTC'"), stop=cancel, hang_up=hang_up
+    ),
     "mysql": MYSQL,
     "mariadb": MARIADB,
     "sqlite": Dialect(("PRAGMA query_only = ON",), bound=text, stop=interrupt),

@@ -1,10 +1,16 @@
 """Reading from real databases."""
 
+import gc
+import socket
+import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from select import select
+from threading import Event, Thread
 from time import monotonic
 
 import numpy as np
@@ -327,6 +333,75 @@ class TestUrls:
 
     def test_a_secret_is_never_shown(self) -> None:
         assert "sesame" not in repr(SqlSettings(url=SecretStr("sqlite://u:sesame@h/d")))
+
+
+# Of a connection that is lost SQLAlchemy leaves psycopg's cursor to the garbage collector.
+@pytest.mark.filterwarnings("ignore:.*ServerCursor:ResourceWarning")
+class TestFaults:
+    """A PostgreSQL that is lost on the way."""
+
+    @pytest.fixture(autouse=True)
+    def collected(self) -> Iterator[None]:
+        yield
+        gc.collect()
+
+    def test_a_server_that_stalls_is_given_up(self, postgresql: str) -> None:
+        with line_to(postgresql, lambda _: None) as url:
+            began = monotonic()
+            with pytest.raises(SourceError, match=r"took longer than 0\.5 s"):
+                read(limited(url, timeout=0.5), STALLED)
+            assert monotonic() - began < 10
+
+    @pytest.mark.parametrize("sent", [0, 10], ids=["reset", "half an answer"])
+    def test_a_line_that_breaks_is_a_sentence(self, postgresql: str, sent: int) -> None:
+        def break_off(line: socket.socket) -> None:
+            line.sendall(b"T" * sent)
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            line.close()
+
+        with (
+            line_to(postgresql, break_off) as url,
+            pytest.raises(SourceError, match="the database refuses it") as raised,
+        ):
+            read(limited(url), STALLED)
+        assert "\n" not in str(raised.value)
+
+    def test_a_backend_that_is_ended_is_a_sentence(self, postgresql: str) -> None:
+        with pytest.raises(SourceError, match=r"terminating connection|server closed"):
+            read(limited(postgresql), "SELECT pg_terminate_backend(pg_backend_pid()), 1 AS timestamp")
+
+
+STALLED = "SELECT 1 AS timestamp, 1 AS stalled"
+
+
+@contextmanager
+def line_to(url: str, fault: Callable[[socket.socket], None]) -> Iterator[str]:
+    """Pass everything on to a server until a query says `stalled`; then do that to the client's line."""
+    port = int(url.rpartition(":")[2].partition("/")[0])
+
+    def serve() -> None:
+        near, _ = listener.accept()
+        with near, socket.create_connection(("127.0.0.1", port)) as far:
+            while True:
+                for ready in select([near, far], [], [])[0]:
+                    content = ready.recv(65536)
+                    if not content:
+                        return
+                    if b"stalled" in content:
+                        fault(near)
+                        over.wait(20)
+                        return
+                    (far if ready is near else near).sendall(content)
+
+    over = Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = Thread(target=serve)
+        thread.start()
+        try:
+            yield url.replace(f":{port}/", f":{listener.getsockname()[1]}/")
+        finally:
+            over.set()
+            thread.join()
 
 
 CLICKHOUSE = """
