@@ -15,6 +15,9 @@ def clone(tmp_path: Path) -> Path:
     folder = tmp_path / "clone"
     (folder / ".ci").mkdir(parents=True)
     shutil.copy(ROOT / ".ci" / "run", folder / ".ci" / "run")
+    services = folder / ".ci" / "services"
+    services.write_text('#!/bin/sh\nmkdir -p "$ANOMALIZ_TEST_BIN"\n')
+    services.chmod(0o755)
     write_makefile(folder)
     git(folder, "init", "--quiet")
     git(folder, "add", ".")
@@ -49,7 +52,8 @@ def run(clone: Path, **variables: str) -> subprocess.CompletedProcess[str]:
 def test_passing_checks_say_little_and_end_with_the_tests_closing_line(clone: Path) -> None:
     ended = run(clone)
     assert ended.returncode == 0
-    assert ended.stdout.splitlines() == ["== make install", "== make lint", "== make test", CLOSING_LINE]
+    steps = ["make install", "make lint", ".ci/services", "make test"]
+    assert ended.stdout.splitlines() == [*(f"== {step}" for step in steps), CLOSING_LINE]
 
 
 def test_it_runs_from_any_folder(clone: Path) -> None:
