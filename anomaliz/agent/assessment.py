@@ -13,7 +13,8 @@ LONGEST = 1200
 
 
 def _readable(text: str) -> str:
-    text = text.strip()
+    # What an LLM writes ends on a terminal, too.
+    text = "".join(character if character.isprintable() else " " for character in text).strip()
     if not 0 < len(text) <= LONGEST:
         raise ValueError(f"Text should have 1 to {LONGEST} characters")
     return text

@@ -17,6 +17,7 @@ from anomaliz.agent.trace import Exchange, Trace
 MOST = 2
 PAUSE_SECONDS = 0.2
 """Before a call is tried again, where the server does not say how long to wait."""
+LETTERS_A_TOKEN = 4
 
 
 class Calls:
@@ -39,6 +40,11 @@ class Calls:
         self._trace = trace
         self._deadline = deadline
 
+    @property
+    def seconds_left(self) -> float:
+        """Until the deadline."""
+        return self._deadline - time.monotonic()
+
     async def ask(self, prompt: Prompt, content: dict[str, Any], form: type[Form]) -> Form:
         """Return the LLM's answer to a prompt and a JSON object; raises LLMError when the last try failed."""
         message = json.dumps(content, ensure_ascii=False)
@@ -47,7 +53,7 @@ class Calls:
                 return await self._once(prompt, message, form)
             except LLMError as error:
                 pause = PAUSE_SECONDS if error.retry_after is None else error.retry_after
-                if not (error.may_pass and self.left and pause < self._deadline - time.monotonic()):
+                if not (error.may_pass and self.left and pause < self.seconds_left):
                     raise
                 await asyncio.sleep(pause)
 
@@ -64,7 +70,9 @@ class Calls:
                 result, usage, said = error.cause, error.usage, str(error)
                 raise
             finally:
-                # Of a call that was cancelled nobody knows what it cost.
+                if result == "cancelled":
+                    # Nobody says what it cost: at least what was sent.
+                    usage = Usage(input_tokens=(len(prompt.text) + len(message)) // LETTERS_A_TOKEN)
                 current.set_attribute("gen_ai.usage.input_tokens", usage.input_tokens)
                 current.set_attribute("gen_ai.usage.output_tokens", usage.output_tokens)
                 seconds = time.perf_counter() - began

@@ -68,7 +68,7 @@ def _texts(incident: Incident) -> Iterator[str]:
     if incident.stamp is not None:
         yield _calendar(incident)
     if incident.detector:
-        yield f"The detector that contributed most is {incident.detector}."
+        yield f"The detector that contributed most is {quoted(incident.detector)}."
     for event in _similar(incident):
         yield _past(event)
 

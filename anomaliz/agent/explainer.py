@@ -15,6 +15,7 @@ from anomaliz.agent.cache import CoolDown
 from anomaliz.agent.calls import Calls
 from anomaliz.agent.explanation import FAILED, NOT_NEEDED, Explanation, ExplanationStatus
 from anomaliz.agent.failures import LLMError
+from anomaliz.agent.flights import Flights
 from anomaliz.agent.graph import Case, build_graph
 from anomaliz.agent.incident import Incident
 from anomaliz.agent.monitoring import AgentMonitoring
@@ -40,6 +41,7 @@ class Explainer:
         self._under_way = 0
         self._budget = Budget(agent.daily_tokens, agent.daily_cost)
         self._known: CoolDown[Explanation] = CoolDown(agent.cool_down_s)
+        self._flights: Flights[Explanation] = Flights()
         self._graph = build_graph()
         self._prompt_version = prompt_version()
         self._monitoring = monitoring
@@ -69,7 +71,12 @@ class Explainer:
         """
         began = time.perf_counter()
         with span("explain", model=self.backend.model) as current:
-            explanation = await self._explain(incident, trace or Trace())
+            try:
+                explanation = await self._explain(incident, trace or Trace())
+            except Exception:
+                # A fault of ours must not cost anybody the verdict.
+                logger.exception("the explanation agent failed")
+                explanation = self._failed("error", "the explanation agent failed: the log says why")
             current.set_attribute("anomaliz.status", explanation.status)
         if explanation is not NOT_NEEDED:
             milliseconds = round((time.perf_counter() - began) * 1000, 3)
@@ -89,6 +96,9 @@ class Explainer:
         case = Case(incident, Calls(self.backend, self._budget, self._monitoring, trace, deadline), trace)
         if known := self._known.get(case.facts):
             return replace(known, tokens=0, cached=True)
+        return await self._flights.join(case.facts, lambda: self._start(case))
+
+    async def _start(self, case: Case) -> Explanation:
         if refusal := self._refusal():
             return refusal
         self._under_way += 1
@@ -126,10 +136,8 @@ class Explainer:
             self.breaker.gave_up()
             raise
         except Exception:
-            # A fault of ours must not cost anybody the verdict.
             self.breaker.failed()
-            logger.exception("the explanation agent failed")
-            return self._failed("error", "the explanation agent failed: the log says why", case)
+            raise
         self.breaker.succeeded()
         explanation: Explanation = state["explanation"]
         return replace(

@@ -1,5 +1,6 @@
 """The graph: gather the facts, assess them, verify what was said, finish."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+FINISHING_SECONDS = 0.05
 UNDECIDED = "the facts do not decide what happened"
 
 
@@ -104,9 +106,12 @@ async def _verify(state: State) -> State:
         "assessment": state["assessment"].model_dump(),
         "doubts": found,
     }
+    calls = state["case"].calls
     try:
-        corrected = await state["case"].calls.ask(prompt("verify"), asked, Assessment)
-    except LLMError as error:
+        # Ends before the deadline does, which would take the first assessment with it.
+        async with asyncio.timeout(calls.seconds_left - FINISHING_SECONDS):
+            corrected = await calls.ask(prompt("verify"), asked, Assessment)
+    except (LLMError, TimeoutError) as error:
         logger.info("an assessment could not be corrected", extra={"reason": str(error)})
         return {"doubts": found}
     return {"assessment": corrected, "doubts": _doubts(state, corrected)}

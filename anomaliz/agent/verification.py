@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import get_args
 
 from anomaliz.agent.assessment import Assessment
-from anomaliz.agent.evidence import Fact
+from anomaliz.agent.evidence import Fact, leading
 from anomaliz.agent.incident import Incident
 from anomaliz.agent.quoting import quoted
 from anomaliz.core.verdict import Severity
@@ -16,9 +17,46 @@ ROUNDING = 0.01
 
 _STAMP = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2})?)?|\d{1,2}:\d{2}(?::\d{2})?")
 # Not inside a name, as in p99 or x86_64; a unit may follow, as in 180ms.
-_NUMBER = re.compile(r"(?<![\w.])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?(?!\d)")
+_NUMBER = re.compile(
+    r"(?<![\w.])(?P<digits>(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?:[eE][-+]?\d+)?)(?!\d)"
+    r"(?:\s?(?P<scale>[kKMG]|thousand|million|billion)\b|\s?(?P<percent>%|per ?cent\b))?"
+)
 _ORDINAL = re.compile(r"\b\d+(?:st|nd|rd|th)\b")
-_ITEM = re.compile(r"(?:^|(?<=\s))\(?\d{1,2}[.)](?=\s)")
+_ITEM = re.compile(r"(?:^|(?<=\s))\(?(\d{1,2})[.)](?=\s)")
+_SCALES = {"k": 1e3, "K": 1e3, "thousand": 1e3, "M": 1e6, "million": 1e6, "G": 1e9, "billion": 1e9}
+
+
+@dataclass(frozen=True)
+class _Number:
+    """A number as a text has it."""
+
+    written: str
+    scale: float
+    percent: bool
+
+    @classmethod
+    def all_in(cls, text: str) -> "list[_Number]":
+        return [
+            cls(found["digits"], _SCALES.get(found["scale"], 1.0), found["percent"] is not None)
+            for found in _NUMBER.finditer(text)
+        ]
+
+    @property
+    def value(self) -> float:
+        return float(self.written.replace(",", "")) * self.scale
+
+    def is_near(self, known: "Sequence[_Number]") -> bool:
+        """Say whether it is one of the known ones, rounded to as many digits as it is written with."""
+        decimals = len(self.written.partition(".")[2]) if "e" not in self.written.lower() else 0
+        half = 0.5 * 10.0**-decimals * self.scale
+        values = [value for number in known for value in number._as(self.percent)]
+        return any(abs(self.value - true) <= max(half, ROUNDING * true) for true in values)
+
+    def _as(self, percent: bool) -> list[float]:
+        """Return the values that this number has where a percentage, or a plain number, is quoted of it."""
+        if percent and not self.percent:
+            return [100 * self.value] if self.value <= 1 else []
+        return [self.value]
 
 
 def doubts(assessment: Assessment, facts: Sequence[Fact], incident: Incident) -> list[str]:
@@ -35,12 +73,15 @@ def unsupported_numbers(text: str, facts: Sequence[Fact], incident: Incident) ->
 
     Numbers in the names of features are not counted, nor those of a list's items.
     """
-    names = [reading.feature for reading in incident.readings]
+    names = [reading.feature for reading in leading(incident)]
     evidence = _without(names, " ".join(fact.text for fact in facts))
     said = _without(names, text)
     times = [stamp for stamp in _STAMP.findall(said) if stamp.replace("T", " ") not in evidence]
-    known = [_value(number) for number in _numbers(evidence)]
-    numbers = [number for number in _numbers(said) if not _is_near(number, known)]
+    # A stamp may be said in words: "January 7, 2024".
+    parts = " ".join(" ".join(re.findall(r"\d+", stamp)) for stamp in _STAMP.findall(evidence))
+    known = _Number.all_in(f"{_STAMP.sub(' ', evidence)} {parts}")
+    plain = _without_items(_ORDINAL.sub(" ", _STAMP.sub(" ", said)))
+    numbers = [number.written for number in _Number.all_in(plain) if not number.is_near(known)]
     return list(dict.fromkeys([*times, *numbers]))
 
 
@@ -63,25 +104,29 @@ def _about_evidence(assessment: Assessment, facts: Sequence[Fact]) -> Iterator[s
 
 
 def _without(names: Sequence[str], text: str) -> str:
-    for name in sorted(names, key=len, reverse=True):
-        for written in (quoted(name), name):
-            text = re.sub(rf"(?<!\w){re.escape(written)}(?!\w)", " ", text)
-    return text
+    bare = [name for name in names if not _is_number(name)]
+    written = [*map(quoted, names), *bare]
+    if not written:
+        return text
+    longest_first = "|".join(re.escape(form) for form in sorted(written, key=len, reverse=True))
+    return re.sub(rf"(?<![\w.])(?:{longest_first})(?!\w)", " ", text)
 
 
-def _numbers(text: str) -> list[str]:
-    for pattern in (_STAMP, _ORDINAL, _ITEM):
-        text = pattern.sub(" ", text)
-    return _NUMBER.findall(text)
+def _is_number(name: str) -> bool:
+    """A name that is a number can only be told from one by its quotes."""
+    return _NUMBER.fullmatch(name) is not None
 
 
-def _value(number: str) -> float:
-    return float(number.replace(",", ""))
+def _without_items(text: str) -> str:
+    """Take the numbers of a list's items out: 1, 2, and so on, in this order."""
+    following = iter(range(1, 100))
+    awaited = next(following)
 
+    def blank(found: re.Match[str]) -> str:
+        nonlocal awaited
+        if int(found[1]) != awaited:
+            return found[0]
+        awaited = next(following)
+        return " "
 
-def _is_near(number: str, known: Sequence[float]) -> bool:
-    """Say whether a number is one of the known ones, rounded to as many digits as it is written with."""
-    value = _value(number)
-    decimals = len(number.partition(".")[2]) if "e" not in number.lower() else 0
-    half = 0.5 * 10.0**-decimals
-    return any(abs(value - true) <= max(half, ROUNDING * true) for true in known)
+    return _ITEM.sub(blank, text)

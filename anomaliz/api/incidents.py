@@ -17,7 +17,9 @@ LONGEST_FIELD = 80
 
 Score = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Number = Annotated[float, Field(allow_inf_nan=False)] | None
+Share = Annotated[float, Field(ge=0, le=1.000001, allow_inf_nan=False)] | None
 Stamp = Annotated[str, Field(max_length=64)]
+MOST_FEATURES = 1000
 
 
 class Given(BaseModel):
@@ -27,7 +29,7 @@ class Given(BaseModel):
 
 
 class GivenPart(Given):
-    contribution: Number = None
+    contribution: Share = None
     observed: Number = None
     expected: Number = None
     expected_lower: Number = None
@@ -40,7 +42,7 @@ class GivenVerdict(Given):
     anomaly: bool | None
     score: Score | None
     threshold: Score
-    contributions: Annotated[dict[str, GivenPart], Field(min_length=1)]
+    contributions: Annotated[dict[str, GivenPart], Field(min_length=1, max_length=MOST_FEATURES)]
     timestamp: Stamp | None = None
     model_used: Annotated[str, Field(max_length=80)] | None = None
 
@@ -50,8 +52,8 @@ class GivenEvent(Given):
 
     start: Stamp | int
     score: Score
-    points: Annotated[int, Field(ge=1)]
-    contributions: Annotated[dict[str, Number], Field(min_length=1)]
+    points: Annotated[int, Field(ge=1, le=1_000_000_000)]
+    contributions: Annotated[dict[str, Share], Field(min_length=1, max_length=MOST_FEATURES)]
 
 
 class GivenPastEvent(Given):
@@ -85,6 +87,8 @@ def incident_of(body: object, step: np.timedelta64 | None = None) -> Incident:
     """
     given = _given(_with_envelope(body))
     recent = {name: np.array(values, np.float64) for name, values in given.window.items()}
+    for past in given.history:
+        _check_stamp(past.start, "history.start")
     history = [PastEvent(**event.model_dump()) for event in given.history]
     if given.step_seconds is not None:
         step = np.timedelta64(round(given.step_seconds * 1e9), "ns")
@@ -111,7 +115,9 @@ def _with_envelope(body: object) -> dict[str, Any]:
         raise DataError("the body must be a JSON object: send an answer of /analyze or an event of /detect")
     if "events" in body:
         raise DataError("the body is a whole answer of /detect: send one of its events", field="events")
-    if (VERDICT in body) != (EVENT in body):
+    if body.get(VERDICT) is not None and body.get(EVENT) is not None:
+        raise DataError("verdict and event are both there: send one of them", field=EVENT)
+    if VERDICT in body or EVENT in body:
         return body
     if "anomaly" in body:
         return {VERDICT: body}

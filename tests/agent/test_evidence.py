@@ -47,7 +47,7 @@ def test_the_facts_of_a_point() -> None:
         '"cpu" carries 23% of the anomaly, observed 0.1, expected 0.3, usually 0.24 to 0.36: '
         "below what is usual, 33% of the expected value.",
         "It was at 2024-01-07 03:20 UTC, a Sunday, weekend, at night.",
-        "The detector that contributed most is lstm_forecaster.",
+        'The detector that contributed most is "lstm_forecaster".',
     ]
 
 

@@ -102,6 +102,29 @@ def test_when_the_second_call_fails_the_first_one_is_kept(
     assert len(llm.requests) == 2
 
 
+def test_a_second_call_that_is_too_slow_costs_the_first_one_nothing(
+    llm: Any, misbehaving: Any, good: dict[str, Any], explain: Any
+) -> None:
+    llm.script(good | {"analysis": "It rose by 4711%."}, misbehaving("silent"))
+    explanation = explain(deadline_s=1)
+    assert (explanation.status, explanation.analysis) == ("inconclusive", "It rose by 4711%.")
+    assert explanation.latency_ms < 1000
+
+
+def test_a_call_that_is_cut_off_costs_what_was_sent(
+    llm: Any, misbehaving: Any, load_agent: LoadAgent
+) -> None:
+    llm.script(misbehaving("silent"))
+    explanation = asyncio.run(Explainer.of(load_agent(deadline_s=0.5)).explain(INCIDENT))
+    assert explanation.status == "timeout"
+    assert explanation.tokens > 100
+
+
+def test_nothing_is_raised_whatever_the_incident(llm: Any, explain: Any) -> None:
+    assert explain(incident=replace(INCIDENT, points=10**400, step=np.timedelta64(1, "s"))).status == "error"
+    assert llm.requests == []
+
+
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("first", ["prose", "", "500"])
 def test_a_fault_that_may_pass_is_tried_again_once(
@@ -222,13 +245,26 @@ def test_more_than_so_many_at_once_are_shed(llm: Any, misbehaving: Any, load_age
     explainer = Explainer.of(load_agent(max_concurrent=2, deadline_s=0.5, cool_down_s=0))
 
     async def five() -> list[str]:
-        explanations = await asyncio.gather(*(explainer.explain(INCIDENT) for _ in range(5)))
+        incidents = [replace(INCIDENT, score=0.8 + i / 100) for i in range(5)]
+        explanations = await asyncio.gather(*map(explainer.explain, incidents))
         return sorted(explanation.status for explanation in explanations)
 
     assert asyncio.run(five()) == ["busy", "busy", "busy", "timeout", "timeout"]
     assert len(llm.requests) == 2
     llm.script("prose")
     assert asyncio.run(explainer.explain(INCIDENT)).status == "error"
+
+
+def test_those_who_ask_at_once_share_one_call(llm: Any, good: dict[str, Any], load_agent: LoadAgent) -> None:
+    llm.script(good)
+    explainer = Explainer.of(load_agent(max_concurrent=1))
+
+    async def five() -> set[str]:
+        explanations = await asyncio.gather(*(explainer.explain(INCIDENT) for _ in range(5)))
+        return {explanation.status for explanation in explanations}
+
+    assert asyncio.run(five()) == {"ok"}
+    assert len(llm.requests) == 1
 
 
 def test_the_same_facts_get_the_same_explanation_again(

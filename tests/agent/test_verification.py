@@ -47,6 +47,9 @@ def assessment(**changes: Any) -> Assessment:
         "1. Restart it. 2) Look at (3) logs.",
         "A fall of -14.75.",
         "It went from 14.75-1234.",
+        "About 1.2k, or 0.0012 million.",
+        "Above 0.52, which is 52%, at 77.",
+        "On January 7, 2024.",
     ],
 )
 def test_numbers_of_the_evidence_may_be_quoted_and_rounded(text: str) -> None:
@@ -65,6 +68,10 @@ def test_numbers_of_the_evidence_may_be_quoted_and_rounded(text: str) -> None:
         ("Between 12 and 1,500 and 12.", ["12", "1,500"]),
         ("About 2e6 bytes.", ["2e6"]),
         ("5xx rose to 55.", ["55"]),
+        ("It climbed to 97. A query ran.", ["97"]),
+        ("It has (99) of them.", ["99"]),
+        ("It rose to 1234k.", ["1234"]),
+        ("It rose by 1234%.", ["1234"]),
     ],
 )
 def test_other_numbers_are_found(text: str, found: list[str]) -> None:
@@ -114,3 +121,19 @@ def test_the_facts_relied_on_exist(evidence: list[str], words: str) -> None:
     assert words in found
     assert found.isprintable()
     assert len(found) < 80
+
+
+def test_a_number_that_ends_a_fact_is_known() -> None:
+    facts = (Fact("f1", "observed 45."), Fact("f2", "It was at night."))
+    assert unsupported_numbers("It is at 45 now.", facts, INCIDENT) == []
+
+
+def test_a_feature_named_by_a_number_excuses_no_number() -> None:
+    incident = Incident(score=0.5, readings=(Reading("1", 1.0),))
+    facts = (Fact("f1", '"1" carries 100% of the anomaly.'),)
+    assert unsupported_numbers('"1" rose to 1.7', facts, incident) == ["1.7"]
+
+
+def test_thousands_of_features_cost_no_time() -> None:
+    readings = tuple(Reading(f"feature {i}", 1 / 30_000) for i in range(30_000))
+    assert unsupported_numbers("It rose to 55.", FACTS, Incident(0.5, readings)) == ["55"]

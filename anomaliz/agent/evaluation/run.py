@@ -42,7 +42,8 @@ async def evaluate(
     is disabled.
     """
     registry = CollectorRegistry()
-    explainer = Explainer.of(agent.model_copy(update={"max_concurrent": jobs}), registry, model=model)
+    agent = agent.model_copy(update={"max_concurrent": jobs, "breaker_failures": len(known) + 1})
+    explainer = Explainer.of(agent, registry, model=model)
     places = asyncio.Semaphore(jobs)
     versions = []
 
