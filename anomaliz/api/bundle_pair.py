@@ -228,7 +228,9 @@ def _event_lines(events: Answer) -> str:
         f"{events[f'{name}_shared']} of {events[f'{name}_shared'] + len(events[f'{name}_only'])} of {name}"
         for name in NAMES
     ]
-    lines = [f"events that the other finds too: {', '.join(counts)}; those that it does not:"]
+    lines = [f"events that the other finds too: {', '.join(counts)}"]
+    if any(events[f"{name}_only"] for name in NAMES):
+        lines[0] += "; those that it does not:"
     for name in NAMES:
         for event in events[f"{name}_only"]:
             span = f"{event['start']} to {event['end']}"

@@ -20,7 +20,7 @@ Place: TypeAlias = Path | RegistryUri
 # A folder may have a colon in its name, though not before a slash.
 _ANY_URI = re.compile(r"(models|runs):|[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 _PART = r"(?!\.\.?(/|$))[^/?#%]+"
-_REGISTRY_URI = re.compile(rf"models:/[^/:@?#%]+(@[\w-]+|/\d+)|runs:/\w+(/{_PART})+")
+_REGISTRY_URI = re.compile(rf"models:/[^/:@?#%]+(@[\w-]+|/\d{{1,9}})|runs:/\w+(/{_PART})+")
 
 
 def place_of(text: str) -> Place:

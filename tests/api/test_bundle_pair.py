@@ -114,9 +114,10 @@ def test_labels_tell_who_is_right(pair: BundlePair, bundle: Bundle, dataset: Dat
 
 
 def test_a_bundle_agrees_with_itself(bundle: Bundle, dataset: Dataset) -> None:
-    answer = BundlePair.of(bundle, bundle, dataset, 1000).answer()
-    assert answer["agreement"]["share"] == 1
-    assert answer["differing_points"] == []
+    pair = BundlePair.of(bundle, bundle, dataset, 1000)
+    assert pair.answer()["agreement"]["share"] == 1
+    assert pair.answer()["differing_points"] == []
+    assert "does not" not in pair.summary()
 
 
 def test_a_series_without_a_score_has_no_difference(bundle: Bundle) -> None:

@@ -40,6 +40,7 @@ def test_home_is_expanded(monkeypatch: pytest.MonkeyPatch) -> None:
         "models:/anomaliz@",
         "models:/anomaliz@a/b",
         "models:/anomaliz/latest",
+        "models:/anomaliz/99999999999999999999999",
         "models:/m-0123",
         "models:anomaliz@champion",
         "models://server/anomaliz@champion",
