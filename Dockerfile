@@ -2,22 +2,22 @@
 # the targets do not.
 
 FROM python:3.11-slim AS build
-ENV PIP_DISABLE_PIP_VERSION_CHECK=1
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_CACHE_DIR=/var/cache/pip
 RUN python -m venv /venv
 ENV PATH=/venv/bin:$PATH
 WORKDIR /src
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY anomaliz anomaliz
-RUN --mount=type=cache,target=/root/.cache/pip pip install --constraint constraints.txt .
+RUN --mount=type=cache,target=/var/cache/pip pip install --constraint constraints.txt .
 
 FROM build AS build-train
-RUN --mount=type=cache,target=/root/.cache/pip pip install --constraint constraints.txt '.[train,tracking]'
+RUN --mount=type=cache,target=/var/cache/pip pip install --constraint constraints.txt '.[train,tracking]'
 
 FROM build AS build-agent
-RUN --mount=type=cache,target=/root/.cache/pip pip install --constraint constraints.txt '.[agent]'
+RUN --mount=type=cache,target=/var/cache/pip pip install --constraint constraints.txt '.[agent]'
 
 FROM build AS build-tracking
-RUN --mount=type=cache,target=/root/.cache/pip pip install --constraint constraints.txt '.[tracking]'
+RUN --mount=type=cache,target=/var/cache/pip pip install --constraint constraints.txt '.[tracking]'
 
 FROM python:3.11-slim AS runtime
 # A named volume takes the owner of the folder that it covers, so the folders are made here.

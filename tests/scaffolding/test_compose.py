@@ -45,7 +45,8 @@ def test_only_train_runs_as_root() -> None:
 def test_state_of_others_lives_in_named_volumes() -> None:
     assert set(COMPOSE["volumes"]) == {"mlflow", "ollama"}
     assert SERVICES["mlflow"]["volumes"] == ["mlflow:/mlflow"]
-    assert SERVICES["ollama"]["volumes"] == ["ollama:/root/.ollama"]
+    assert SERVICES["ollama"]["volumes"] == ["ollama:/models"]
+    assert SERVICES["ollama"]["environment"] == {"OLLAMA_MODELS": "/models"}
 
 
 def test_only_ollama_waits_for_its_profile() -> None:
