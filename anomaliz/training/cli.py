@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from anomaliz.console import run
-from anomaliz.core.errors import MissingExtraError
+from anomaliz.core.errors import AnomalizError, MissingExtraError
 
 if TYPE_CHECKING:
     from anomaliz.config.settings import Settings
@@ -90,8 +90,11 @@ def _recorded(recording: "Recording", trained: "Trained") -> dict[str, str] | No
     """Record the training and return where; whatever hinders that is a warning, since the bundle is there."""
     try:
         uploaded = recording.finish(trained.bundle.version, trained.directory)
-    except Exception as error:
+    except AnomalizError as error:
         _say(str(error))
+        return None
+    except Exception as error:
+        _say(f"the run is not recorded ({error!r}): 'anomaliz tracking sync' tries again")
         return None
     typer.echo(f"recorded as {uploaded}", err=True)
     return asdict(uploaded)
