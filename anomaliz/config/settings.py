@@ -41,6 +41,12 @@ def _expanded(path: Path) -> Path:
         raise ValueError(str(error)) from error
 
 
+def _executor(text: str) -> str:
+    if text != "processes" and not text.startswith(("dask://", "tcp://", "tls://")):
+        raise ValueError("must be processes or dask://host:port")
+    return text
+
+
 def _empty_as_unset(value: object) -> object:
     # Compose files pass `${OPENAI_API_KEY:-}` on, which is empty where there is no key.
     return None if isinstance(value, str) and not value.strip() else value
@@ -323,6 +329,28 @@ class Tracking(Section):
     cache_dir: Location = Field(description="Folder for bundles that were downloaded from the registry.")
 
 
+class Pipelines(Section):
+    """Scheduled pipelines: where their jobs run and what they keep."""
+
+    executor: Annotated[Text, AfterValidator(_executor)] = Field(
+        description="Where jobs run: `processes` of this machine, or a Dask cluster, `dask://scheduler:8786`."
+    )
+    workers: Count = Field(description="Most jobs at once.")
+    store: Secret = Field(
+        description="SQLAlchemy URL of the database with the state of pipelines, SQLite or PostgreSQL."
+    )
+    folder: Location = Field(description="Folder for queues of sinks, and for what was read before.")
+    watch_seconds: Annotated[float, Field(ge=0)] = Field(
+        description="Seconds between looks at the files of definitions; 0 reads them again on SIGHUP alone."
+    )
+    shutdown_seconds: Annotated[float, Field(ge=0)] = Field(
+        description="How long jobs in flight may take to end after a signal to stop."
+    )
+    metrics_prefix: Annotated[str, Field(pattern=r"^[a-zA-Z_:][a-zA-Z0-9_:]*$")] = Field(
+        description="How the names begin of the metrics that describe the newest run."
+    )
+
+
 class Logging(Section):
     """The log on standard error."""
 
@@ -349,6 +377,7 @@ class Settings(BaseSettings):
     api: Api
     agent: Agent
     tracking: Tracking
+    pipelines: Pipelines
     logging: Logging
 
     @classmethod

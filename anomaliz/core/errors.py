@@ -32,6 +32,10 @@ class SourceError(AnomalizError):
     """A system for metrics that cannot be reached in time, or refuses what it is asked."""
 
 
+class StoreError(AnomalizError):
+    """A store of state that cannot be reached, or that somebody else has written to meanwhile."""
+
+
 class MissingExtraError(AnomalizError):
     """A feature whose optional packages are not installed."""
 

@@ -1,21 +1,19 @@
 """What every sink can do, and what it is given."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from anomaliz.core.labels import Labels
 from anomaliz.core.stamps import require_increasing
 from anomaliz.core.types import Floats, Stamps
-
-NAME = "__name__"
-"""The label that holds a metric's name."""
 
 
 @dataclass(frozen=True, eq=False)
 class Samples:
     """Samples of one series. A NaN is no sample and is not written."""
 
-    labels: Mapping[str, str]
+    labels: Labels
     """The series' name under `__name__`, and its labels."""
     times: Stamps
     """UTC `datetime64[ns]`, strictly increasing, `(n,)`."""

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomaliz.core.errors import DataError
+from anomaliz.core.labels import NAME
 from anomaliz.core.types import Floats, Stamps
-from anomaliz.sinks.sink import NAME, Samples
+from anomaliz.sinks.sink import Samples
 
 METRIC = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from anomaliz.core.labels import Labels, LabelSet, label_set
 from anomaliz.core.types import Floats, Stamps
 from anomaliz.sources.grid import OUTSIDE, Grid
-from anomaliz.sources.readings import Labels, LabelSet, Readings, label_set
+from anomaliz.sources.readings import Readings
 
 LEAST_ROOM = 16
 

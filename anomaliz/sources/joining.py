@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from anomaliz.core.errors import DataError
+from anomaliz.core.labels import Labels
 from anomaliz.core.suggestion import suggestion
 from anomaliz.core.types import Floats, Stamps
-from anomaliz.sources.readings import Labels, Readings
+from anomaliz.sources.readings import Readings
 
 Key = tuple[str, ...]
 """A group's values of the labels that are grouped by."""

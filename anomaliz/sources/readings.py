@@ -1,22 +1,17 @@
 """Readings: samples of many series on common stamps, as a source gives them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from anomaliz.core.labels import Labels, LabelSet, label_set, series_name
 from anomaliz.core.stamps import require_increasing
 from anomaliz.core.types import Floats, Stamps
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Labels = Mapping[str, str]
-LabelSet = frozenset[tuple[str, str]]
-"""Labels as a key: their order means nothing."""
-NAME = "__name__"
-"""The label that holds a metric's name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,19 +88,3 @@ def joined(chunks: Iterable[Readings]) -> Readings:
         place = np.ix_(rows, np.array([columns[label_set(found)] for found in part.labels], dtype=np.intp))
         values[place] = np.where(np.isnan(part.values), values[place], part.values)
     return Readings(times, values, tuple(labels))
-
-
-def label_set(labels: Labels) -> LabelSet:
-    """Return `labels` as a key."""
-    return frozenset(labels.items())
-
-
-def series_name(labels: Labels) -> str:
-    """Return the series as Prometheus writes it: `name{label="value"}`."""
-    pairs = ",".join(f'{key}="{_escaped(value)}"' for key, value in sorted(labels.items()) if key != NAME)
-    name = labels.get(NAME, "")
-    return f"{name}{{{pairs}}}" if pairs or not name else name
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

@@ -9,8 +9,9 @@ from pydantic import Field, SecretStr
 
 from anomaliz.config.settings import Count, Secret, Section
 from anomaliz.core.errors import DataError, MissingExtraError, SourceError
+from anomaliz.core.labels import NAME
 from anomaliz.sources.grid import Grid
-from anomaliz.sources.readings import NAME, Readings
+from anomaliz.sources.readings import Readings
 from anomaliz.sources.redis_answer import Samples, info_labels, range_samples, ranges_samples
 from anomaliz.sources.series_query import Command, SeriesQuery
 

@@ -14,11 +14,11 @@ from pydantic import Field
 
 from anomaliz.config.settings import Section, Text
 from anomaliz.core.errors import DataError
+from anomaliz.core.labels import NAME, Labels
 from anomaliz.core.stamps import MILLISECONDS_BEYOND, parse_stamps
 from anomaliz.core.suggestion import suggestion
 from anomaliz.core.types import Floats, Stamps
 from anomaliz.sources.gathering import Gathering
-from anomaliz.sources.readings import NAME, Labels
 
 if TYPE_CHECKING:
     import pandas as pd

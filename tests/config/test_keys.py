@@ -30,6 +30,7 @@ def test_lists_and_secrets_are_known_by_their_type() -> None:
     assert [dotted for dotted, key in KEYS.items() if key.is_secret] == [
         "api.api_keys",
         "agent.openai_api_key",
+        "pipelines.store",
     ]
 
 

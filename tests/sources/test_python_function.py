@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from anomaliz.core.errors import DataError, SourceError
+from anomaliz.core.labels import NAME
 from anomaliz.sources.python_function import PythonFunctionSettings, PythonFunctionSource
-from anomaliz.sources.readings import NAME, Readings, joined
+from anomaliz.sources.readings import Readings, joined
 
 START = np.datetime64("2026-01-01T00:05", "ns")
 END = np.datetime64("2026-01-01T00:20", "ns")

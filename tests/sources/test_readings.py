@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from anomaliz.core.errors import DataError
-from anomaliz.sources.readings import Readings, joined, series_name
+from anomaliz.core.labels import series_name
+from anomaliz.sources.readings import Readings, joined
 
 A, B = {"instance": "a"}, {"instance": "b"}
 

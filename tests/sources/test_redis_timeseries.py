@@ -12,7 +12,8 @@ import redis
 from pydantic import SecretStr, ValidationError
 
 from anomaliz.core.errors import DataError, SourceError
-from anomaliz.sources.readings import NAME, Readings, joined
+from anomaliz.core.labels import NAME
+from anomaliz.sources.readings import Readings, joined
 from anomaliz.sources.redis_timeseries import RedisTimeSeriesSettings, RedisTimeSeriesSource
 from anomaliz.sources.series_query import SeriesQuery
 

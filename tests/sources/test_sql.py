@@ -19,7 +19,8 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from anomaliz.core.errors import DataError, SourceError
-from anomaliz.sources.readings import NAME, Readings, joined
+from anomaliz.core.labels import NAME
+from anomaliz.sources.readings import Readings, joined
 from anomaliz.sources.sql import SqlSettings, SqlSource
 from anomaliz.sources.sql_query import SqlQuery
 

@@ -8,9 +8,10 @@ import pandas as pd
 import pytest
 
 from anomaliz.core.errors import DataError
+from anomaliz.core.labels import NAME
 from anomaliz.sources.gathering import Gathering
 from anomaliz.sources.grid import Grid
-from anomaliz.sources.readings import NAME, Readings, joined
+from anomaliz.sources.readings import Readings, joined
 from anomaliz.sources.table import Columns, Layout, gather
 
 START = np.datetime64("2026-01-05", "ns")

@@ -9,7 +9,8 @@ import pytest
 from pydantic import SecretStr
 
 from anomaliz.core.errors import DataError, SourceError
-from anomaliz.sources.readings import NAME, Readings, joined
+from anomaliz.core.labels import NAME
+from anomaliz.sources.readings import Readings, joined
 from anomaliz.sources.table_files import TableFilesSettings, TableFilesSource
 
 START = np.datetime64("2026-01-01T00:05", "ns")

@@ -1,0 +1,1 @@
+"""Many series scored in one array pass."""

@@ -1,0 +1,1 @@
+"""The state of pipelines, in a database: what survives a restart."""
