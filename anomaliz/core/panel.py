@@ -40,6 +40,13 @@ class Panel:
         """Return the panel at some of its stamps."""
         return Panel(self.times[part], self.values[part], self.labels, self.features)
 
+    def sampled(self) -> "Panel":
+        """Return the panel without series that have no value."""
+        kept = np.flatnonzero(self.present.any(axis=0))
+        if len(kept) == len(self.labels):
+            return self
+        return Panel(self.times, self.values[:, kept], tuple(self.labels[i] for i in kept), self.features)
+
     @cached_property
     def present(self) -> Flags:
         """Whether a series has any value at a stamp, `(n, k)`."""
