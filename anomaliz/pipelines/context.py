@@ -22,11 +22,11 @@ SUFFIX = ".npz"
 class Context:
     """The rows that a pipeline has read, in a file that is replaced as a whole."""
 
-    def __init__(self, folder: Path, pipeline: Pipeline, place: str) -> None:
-        """Keep them in `folder`; `place` tells the pipeline's source from others, without secrets."""
-        asked = [place, pipeline.asked, list(pipeline.group_by), str(pipeline.step_ns)]
+    def __init__(self, folder: Path | None, pipeline: Pipeline, place: str) -> None:
+        """Keep them in `folder`, None keeps nothing; `place` tells the source from others, without secrets."""
+        asked = [place, dict(pipeline.named_queries), list(pipeline.group_by), str(pipeline.step_ns)]
         digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
-        self._file = folder / f"{pipeline.name}-{digest}{SUFFIX}"
+        self._file = folder and folder / f"{pipeline.name}-{digest}{SUFFIX}"
         self._pipeline = pipeline
 
     def read(self, source: Source, start: np.datetime64, end: np.datetime64) -> Panel:
@@ -39,10 +39,13 @@ class Context:
 
     def keep(self, panel: Panel, until: np.datetime64) -> None:
         """Keep what lies before `until`: it is taken not to change any more."""
-        self._write(panel.rows(slice(0, int(np.searchsorted(panel.times, until)))))
+        if self._file is not None:
+            _write(self._file, panel.until(until))
 
     def _known(self, start: np.datetime64, end: np.datetime64) -> Panel | None:
         """Return what the file has from `start` on; None where it begins later or cannot be used."""
+        if self._file is None:
+            return None
         try:
             arrays = unpack(self._file.read_bytes())
             labels = tuple(json.loads(arrays["labels"].tobytes()))
@@ -56,19 +59,20 @@ class Context:
         first, last = np.searchsorted(panel.times, np.array([start, end], "datetime64[ns]"))
         return panel.rows(slice(int(first), int(last))).sampled()
 
-    def _write(self, panel: Panel) -> None:
-        content = pack(
-            {
-                "times": panel.times.view(np.int64),
-                "values": panel.values,
-                "labels": np.frombuffer(json.dumps([dict(one) for one in panel.labels]).encode(), np.uint8),
-            }
-        )
-        beside = self._file.with_name(f".{self._file.name}.{os.getpid()}")
-        try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            beside.write_bytes(content)
-            beside.replace(self._file)
-        except OSError:
-            # A full disk costs time, not data: the next job reads it all again.
-            beside.unlink(missing_ok=True)
+
+def _write(file: Path, panel: Panel) -> None:
+    content = pack(
+        {
+            "times": panel.times.view(np.int64),
+            "values": panel.values,
+            "labels": np.frombuffer(json.dumps([dict(one) for one in panel.labels]).encode(), np.uint8),
+        }
+    )
+    beside = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(content)
+        beside.replace(file)
+    except OSError:
+        # A full disk costs time, not data: the next job reads it all again.
+        beside.unlink(missing_ok=True)

@@ -9,10 +9,6 @@ class Model(Protocol):
     """Judges the points of a panel, each from the rows up to it."""
 
     @property
-    def version(self) -> str:
-        """What tells it from an earlier training; memory is its own."""
-
-    @property
     def reach(self) -> int:
         """Rows before a row that its verdict can depend on, the memory aside."""
 

@@ -23,7 +23,7 @@ def read_panel(source: Source, pipeline: Pipeline, start: np.datetime64, end: np
     grid = Grid.of(start, end, pipeline.step_ns)
     found = {
         feature: joined(source.read(query, grid.start, grid.end, grid.step)).sampled()
-        for feature, query in pipeline.asked.items()
+        for feature, query in pipeline.named_queries.items()
     }
     if pipeline.queries or pipeline.group_by:
         return _of_series(grid, join(found, pipeline.group_by), pipeline.features)

@@ -15,20 +15,16 @@ from anomaliz.core.panel import PanelVerdicts
 from anomaliz.store.state import Totals
 
 
-def no_data_report(
-    pipeline: Pipeline, kind: Kind, age: float | None, seconds: float, reason: str | None = None
-) -> Report:
-    """Return the report of a job that found nothing, `age` seconds after the newest sample."""
-    said = "no data" if age is None else f"no data for {age:.0f} s"
-    return Report(
-        pipeline=pipeline.name,
-        kind=kind,
-        status="no_data",
-        message=f"{said}: {reason}" if reason else said,
-        ended=time.time(),
-        seconds=seconds,
-        data_age=age,
-    )
+def no_data_report(pipeline: Pipeline, reason: str | None = None) -> Report:
+    """Return the report of a scoring job that found nothing; the caller knows time and age."""
+    message = f"no data: {reason}" if reason else "no data"
+    return Report(pipeline.name, "score", "no_data", message, ended=time.time(), seconds=0.0)
+
+
+def nothing_new_report(pipeline: Pipeline) -> Report:
+    """Return the report of a scoring job for which there was nothing to do yet."""
+    message = "nothing new: scored up to now"
+    return Report(pipeline.name, "score", "ok", message, ended=time.time(), seconds=0.0)
 
 
 def scored_report(
@@ -50,14 +46,6 @@ def scored_report(
         events=int((decisions.began & fresh).sum()),
         latest=_latest(pipeline, verdicts, decisions),
     )
-
-
-def data_age(panel: Panel, now: np.datetime64) -> float | None:
-    """Return the seconds from the newest sample to `now`; None without one."""
-    rows = np.flatnonzero(panel.present.any(axis=1))
-    if not len(rows):
-        return None
-    return max(float((now - panel.times[rows[-1]]) / np.timedelta64(1, "s")), 0.0)
 
 
 def added(totals: Totals, report: Report) -> Totals:

@@ -52,7 +52,7 @@ class Writer:
 
     def no_data(self, now: np.datetime64, missing: bool) -> Samples:
         """Return the sample that says whether there was no data, for pipelines that alert on it."""
-        labels = {NAME: self._name(NO_DATA), "pipeline": self._pipeline.name}
+        labels = {NAME: self._pipeline.series_name(NO_DATA), "pipeline": self._pipeline.name}
         return Samples(labels, np.array([now], "datetime64[ns]"), np.array([float(missing)]))
 
     def _samples(
@@ -65,13 +65,10 @@ class Writer:
     ) -> Iterator[Samples]:
         there = written & ~np.isnan(values)
         rounded = significant(values)
-        given = self._name(name)
+        given = self._pipeline.series_name(name)
         for column in np.flatnonzero(there.any(axis=0)).tolist():
             rows = there[:, column]
             yield Samples(labels[column] | {NAME: given}, times[rows], rounded[rows, column])
-
-    def _name(self, series: str) -> str:
-        return self._pipeline.score.names.format(series=series, pipeline=self._pipeline.name)
 
 
 def significant(values: Floats) -> Floats:
