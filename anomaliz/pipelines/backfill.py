@@ -18,8 +18,9 @@ def run_backfill(
 
     The pipeline's own state is left as it is. Run again, it gives the same samples.
     """
-    assert task.start is not None
-    assert task.end is not None
+    start, end = task.start, task.end
+    assert start is not None
+    assert end is not None
     totals = Totals()
     while True:
         outcome = execute(task)
@@ -34,6 +35,6 @@ def run_backfill(
             points=totals.points + outcome.report.points,
             events=totals.events + outcome.report.events,
         )
-        progress(float((outcome.state.watermark - task.start) / (task.end - task.start)))
-        if outcome.state.watermark >= task.end:
+        progress(float((outcome.state.watermark - start) / (end - start)))
+        if outcome.state.watermark >= end:
             return totals

@@ -12,6 +12,7 @@ from anomaliz.pipelines.bundle_model import BundleModel
 from anomaliz.pipelines.context import Context
 from anomaliz.pipelines.definition import Pipeline
 from anomaliz.pipelines.live import score_newest
+from anomaliz.pipelines.model import Model
 from anomaliz.pipelines.outcome import Kind, Outcome, TrainedModel
 from anomaliz.pipelines.progress import Interval
 from anomaliz.pipelines.scoring import Scoring
@@ -77,14 +78,20 @@ def _backfill(task: Task, source: Source) -> Outcome:
     return scoring.score("backfill", scoring.read(source, interval), interval, task.state, 0 * scoring.step)
 
 
-def _scoring(task: Task, context: Path | None) -> Scoring:
-    """Return what scores the pipeline, with its newest model; `context` is the folder of what was read."""
+def model_of(task: Task) -> tuple[Model, str]:
+    """Return the model that scores, and its version; DataError where there is none yet."""
     pipeline = task.pipeline
-    place = task.source.model_dump_json()  # secrets are masked in it
-    kept = Context(context, pipeline, place)
     if pipeline.bundle is not None:
         bundle = BundleModel.load(pipeline.bundle, task.settings)
-        return Scoring(pipeline, bundle, bundle.version, kept)
+        return bundle, bundle.version
     if task.model is None:
         raise DataError(f"pipeline {pipeline.name} has no model yet: train it first")
-    return Scoring(pipeline, PanelModel.load(task.model.content), task.model.version, kept)
+    return PanelModel.load(task.model.content), task.model.version
+
+
+def _scoring(task: Task, context: Path | None) -> Scoring:
+    """Return what scores the pipeline; `context` is the folder of what was read before."""
+    model, version = model_of(task)
+    # Secrets are masked in it.
+    place = task.source.model_dump_json()
+    return Scoring(task.pipeline, model, version, Context(context, task.pipeline, place))
