@@ -42,7 +42,7 @@ def list_pipelines(file: FileArgument, config: ConfigOption = None) -> None:
 @app.command()
 def schema() -> None:
     """Print the JSON schema of files of pipelines."""
-    from anomaliz.pipelines.schema import json_schema
+    from anomaliz.pipelines.loading import json_schema
 
     typer.echo(json.dumps(json_schema(), indent=2))
 

@@ -52,7 +52,7 @@ class Context:
             panel = Panel(
                 arrays["times"].view("datetime64[ns]"), arrays["values"], labels, self._pipeline.features
             )
-        except (OSError, ValueError, KeyError, EOFError):
+        except (OSError, ValueError, KeyError):
             return None
         if not len(panel) or panel.times[0] > start:
             return None

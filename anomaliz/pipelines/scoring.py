@@ -63,7 +63,7 @@ class Scoring:
     def lateness(self) -> np.timedelta64:
         """How far back points that come late are still scored, whole steps."""
         given = self.pipeline.score.lateness
-        return 3 * self.step if given is None else cast(np.timedelta64, ns(given) // self.step * self.step)
+        return 3 * self.step if given is None else ns(given) // self.step * self.step
 
     def most(self, state: PipelineState | None) -> np.timedelta64:
         """Return the longest time that one job scores."""
@@ -87,23 +87,25 @@ class Scoring:
         """Score the rows of `interval` in `panel`, which ends with them; `state` is None at the beginning."""
         began = time.monotonic()
         snapshot = max(interval.snapshot, interval.end - lateness)
-        early = self._judge(panel, interval.snapshot, snapshot, self._remembered(panel, interval, state))
-        late = self._judge(panel, snapshot, interval.end, early.memory)
-        verdicts, decisions = _joined(early, late)
+        remembered = self._remembered(panel, interval, state)
+        early = self._judge(panel, interval.snapshot, snapshot, remembered)
+        late = self._judge(panel, snapshot, interval.end, early.memory if early else remembered)
+        parts = [part for part in (early, late) if part]
+        verdicts, decisions = _joined(parts)
         before = Written.of(state).among(verdicts.times, verdicts.labels)
         scored = ~np.isnan(decisions.anomaly_score)
         fresh = scored & ~before
         samples = tuple(self._samples(verdicts, decisions, fresh, interval, first=state is None))
-        samples += tuple(self._foretold(panel, late.memory, interval, first=state is None))
+        samples += tuple(self._foretold(panel, parts[-1].memory, interval, first=state is None))
         report = scored_report(self.pipeline, kind, panel, verdicts, decisions, fresh)
         report = replace(
             report, seconds=time.monotonic() - began, samples=sum(len(one.times) for one in samples)
         )
-        kept = slice(len(early.verdicts), None)
+        kept = slice(len(early.verdicts) if early else 0, None)
         after = PipelineState(
             watermark=interval.end,
             snapshot=snapshot,
-            memory=early.memory.packed(),
+            memory=(early.memory if early else remembered).packed(),
             model=self._version,
             written=Written(verdicts.times[kept], verdicts.labels, (scored | before)[kept]).packed(),
             totals=state.totals if state else Totals(),
@@ -121,9 +123,12 @@ class Scoring:
 
     def _judge(
         self, panel: Panel, start: np.datetime64, end: np.datetime64, memory: Memory
-    ) -> Judged:
+    ) -> Judged | None:
+        """Judge the rows of [start, end); None where that is none."""
         panel = panel.until(end)
-        newest = len(panel) - len(panel.until(start))
+        newest = len(panel.since(start))
+        if not newest:
+            return None
         verdicts, model = self._model.score(panel, newest, memory.model)
         if self.pipeline.score.threshold is not None:
             verdicts = replace(verdicts, threshold=self.pipeline.score.threshold)
@@ -165,11 +170,11 @@ class Scoring:
         return int(ns(self.pipeline.prediction_horizon) // self.step)
 
 
-def _joined(early: Judged, late: Judged) -> tuple[PanelVerdicts, Decisions]:
-    """Return both parts, which follow each other and are of the same series, as one."""
-    verdicts = early.verdicts.followed_by(late.verdicts)
-    decided = {
-        name: np.concatenate([getattr(early.decisions, name), getattr(late.decisions, name)])
-        for name in vars(early.decisions)
-    }
-    return verdicts, Decisions(**decided)
+def _joined(parts: Sequence[Judged]) -> tuple[PanelVerdicts, Decisions]:
+    """Return the parts, which follow each other and are of the same series, as one."""
+    first, *others = parts
+    verdicts, decisions = first.verdicts, first.decisions
+    for later in others:
+        verdicts = verdicts.followed_by(later.verdicts)
+        decisions = decisions.followed_by(later.decisions)
+    return verdicts, decisions
