@@ -93,9 +93,7 @@ class Site:
     def store(self) -> Store:
         return self.books.store
 
-    def insert(
-        self, times: np.ndarray, values: np.ndarray, host: str = "a", metric: str = "load"
-    ) -> None:
+    def insert(self, times: np.ndarray, values: np.ndarray, host: str = "a", metric: str = "load") -> None:
         stamps = np.datetime_as_string(times.astype("datetime64[s]"))
         rows = [
             (stamp.replace("T", " "), metric, float(value), host)
