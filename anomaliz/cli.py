@@ -12,6 +12,7 @@ from anomaliz.console import ANOMALIES_FOUND, run
 from anomaliz.core.errors import AnomalizError, DataError
 from anomaliz.evaluation.backtest_cli import backtest
 from anomaliz.evaluation.cli import app as evaluate_app
+from anomaliz.pipelines.cli import app as pipelines_app
 from anomaliz.tracking import cli as tracking
 from anomaliz.training.cli import train
 
@@ -36,6 +37,7 @@ app.add_typer(config_app, name="config")
 app.add_typer(evaluate_app, name="evaluate")
 app.add_typer(tracking.app, name="tracking")
 app.add_typer(agent_app, name="agent")
+app.add_typer(pipelines_app, name="pipelines")
 app.command()(train)
 app.command()(backtest)
 bundle_app.command("list")(tracking.list_bundles)

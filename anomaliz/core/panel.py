@@ -1,6 +1,6 @@
 """A panel: many series of the same features on common stamps, and what scoring says of their points."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -40,11 +40,39 @@ class Panel:
         """Return the panel at some of its stamps."""
         return Panel(self.times[part], self.values[part], self.labels, self.features)
 
+    def until(self, stamp: np.datetime64) -> "Panel":
+        """Return the panel before `stamp`."""
+        return self.rows(slice(0, int(np.searchsorted(self.times, stamp))))
+
+    def since(self, stamp: np.datetime64) -> "Panel":
+        """Return the panel from `stamp` on."""
+        return self.rows(slice(int(np.searchsorted(self.times, stamp)), None))
+
+    def sampled(self) -> "Panel":
+        """Return the panel without series that have no value."""
+        kept = np.flatnonzero(self.present.any(axis=0))
+        if len(kept) == len(self.labels):
+            return self
+        return Panel(self.times, self.values[:, kept], tuple(self.labels[i] for i in kept), self.features)
+
     @cached_property
     def present(self) -> Flags:
         """Whether a series has any value at a stamp, `(n, k)`."""
         flags: Flags = np.logical_not(np.isnan(self.values).all(axis=2))
         return flags
+
+
+BY_ROW = (
+    "times",
+    "status",
+    "surprise",
+    "observed",
+    "expected",
+    "expected_lower",
+    "expected_upper",
+    "contributions",
+)
+"""What verdicts have a row of for each stamp."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,6 +98,14 @@ class PanelVerdicts:
 
     def __len__(self) -> int:
         return len(self.times)
+
+    def followed_by(self, later: "PanelVerdicts") -> "PanelVerdicts":
+        """Return these verdicts and those of the stamps after them, of the same series."""
+        both = {
+            name: np.concatenate([getattr(self, name), getattr(later, name)])
+            for name in BY_ROW
+        }
+        return replace(self, **both)
 
     @cached_property
     def score(self) -> Floats:

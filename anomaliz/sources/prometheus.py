@@ -72,6 +72,8 @@ class PrometheusSettings(HttpSettings):
 class PrometheusSource:
     """Range queries, cut at the server's limit, several at once, kept on disk where they will not change."""
 
+    looks_back = True
+
     def __init__(self, settings: PrometheusSettings) -> None:
         """Connect to nothing yet; SourceError where a file for TLS cannot be used."""
         self._settings = settings

@@ -50,6 +50,8 @@ class PythonFunctionSource:
     crash the caller; files beside its own can be imported. What it prints is logged.
     """
 
+    looks_back = False
+
     def __init__(self, settings: PythonFunctionSettings) -> None:
         self._settings = settings
 

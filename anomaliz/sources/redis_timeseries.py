@@ -49,6 +49,8 @@ class RedisTimeSeriesSource:
     own, and its key is the metric's name; those of a group are the label that it was made by.
     """
 
+    looks_back = False
+
     def __init__(
         self, settings: RedisTimeSeriesSettings | None = None, client: "redis.Redis | None" = None
     ) -> None:

@@ -11,6 +11,13 @@ from anomaliz.sources.readings import Readings
 class Source(Protocol):
     """A system that metrics are read from. Its queries are in its own language."""
 
+    @property
+    def looks_back(self) -> bool:
+        """Whether the value at a stamp is of samples up to it, and so known at once.
+
+        If not it is the newest of those in [t, t + step), and known a step later.
+        """
+
     def read(
         self, query: str, start: np.datetime64, end: np.datetime64, step: np.timedelta64
     ) -> Iterator[Readings]:

@@ -54,6 +54,8 @@ class SqlSource:
     Jinja. One that uses neither is asked once, and has to give the whole table.
     """
 
+    looks_back = False
+
     def __init__(self, settings: SqlSettings) -> None:
         """Raise SourceError for a URL that cannot be read or has no driver; connects to nothing."""
         self._settings = settings

@@ -47,6 +47,8 @@ class TableFilesSource:
     taken.
     """
 
+    looks_back = False
+
     def __init__(self, settings: TableFilesSettings) -> None:
         """Raise SourceError for a URL that fsspec does not know; reaches nothing."""
         self._settings = settings

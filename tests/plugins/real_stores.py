@@ -7,6 +7,7 @@ without them a test skips.
 import importlib.util
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import socket
@@ -124,6 +125,17 @@ def postgresql() -> Iterator[str]:
         command = [str(server), "-D", data, "-p", str(on), *settings]
         with running(command, on, folder / "log", stop=signal.SIGINT, user=user, cwd=folder):
             yield f"postgresql+psycopg://anomaliz:sesame@127.0.0.1:{on}/postgres"
+
+
+@pytest.fixture
+def new_postgresql_database(postgresql: str) -> str:
+    """SQLAlchemy URL of a database without tables."""
+    import psycopg
+
+    name = f"new_{secrets.token_hex(8)}"
+    with psycopg.connect(postgresql.replace("+psycopg", ""), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return f"{postgresql.rpartition('/')[0]}/{name}"
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,143 @@
+"""What a pipeline would have alerted on, and which threshold gives a wanted number of alerts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from anomaliz.core.errors import DataError
+from anomaliz.core.labels import series_name
+from anomaliz.core.panel import PanelVerdicts
+from anomaliz.core.types import Flags, Floats
+from anomaliz.pipelines.definition import Pipeline
+from anomaliz.pipelines.policies.policies import Decisions, Policies
+from anomaliz.pipelines.reading import read_panel
+from anomaliz.pipelines.scoring import SETTLING
+from anomaliz.pipelines.systems import open_source
+from anomaliz.pipelines.times import seconds
+from anomaliz.pipelines.work import Task, model_of, work
+
+DAY = np.timedelta64(1, "D")
+HALVINGS = 24
+"""Of the interval of thresholds, until the one that is looked for is known to seven digits."""
+
+
+@dataclass(frozen=True)
+class Day:
+    """What a day would have brought."""
+
+    day: str
+    alerts: int
+    """Anomalies that would have begun."""
+    points: int
+    """Anomalous points."""
+    scored: int
+    worst: str
+    """Series with the highest anomaly score; empty where nothing was scored."""
+    anomaly_score: float | None
+    """That score."""
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A threshold for `score.threshold`."""
+
+    wanted: float
+    """Alerts a day."""
+    threshold: float
+    alerts: int
+    """That it would have raised."""
+
+
+@dataclass(frozen=True, eq=False)
+class Backtest:
+    """A pipeline's verdicts on the past, each from the rows before it, by a model fitted on what came before."""
+
+    pipeline: Pipeline
+    verdicts: PanelVerdicts
+
+    @classmethod
+    def run(cls, task: Task) -> "Backtest":
+        """Judge the task's [start, end); raises SourceError and DataError as its jobs do."""
+        assert task.start is not None
+        assert task.end is not None
+        pipeline = task.pipeline
+        if pipeline.bundle is None:
+            trained = work(replace(task, kind="train", now=task.start)).model
+            task = replace(task, model=trained)
+        model, _ = model_of(task)
+        source = open_source(task.source)
+        try:
+            before = (model.reach + SETTLING) * pipeline.step_ns
+            panel = read_panel(source, pipeline, task.start - before, task.end)
+        finally:
+            source.close()
+        _, memory = model.score(panel.until(task.start), SETTLING, None)
+        verdicts, _ = model.score(panel, len(panel.since(task.start)), memory)
+        if not verdicts.scored.any():
+            raise DataError(f"pipeline {pipeline.name} has no data that can be scored in this time")
+        if pipeline.score.threshold is not None:
+            verdicts = replace(verdicts, threshold=pipeline.score.threshold)
+        return cls(pipeline, verdicts)
+
+    @cached_property
+    def decisions(self) -> Decisions:
+        return self._decided(self.verdicts.threshold)
+
+    @property
+    def alerts(self) -> int:
+        """Anomalies that would have begun."""
+        return int(self.decisions.began.sum())
+
+    @property
+    def n_days(self) -> float:
+        """How long it was, in days."""
+        return seconds(len(self.verdicts) * self.pipeline.step_ns) / 86_400
+
+    def days(self) -> Sequence[Day]:
+        """Return what each day (UTC) would have brought."""
+        days = self.verdicts.times.astype("datetime64[D]")
+        return [self._day(str(day), days == day) for day in np.unique(days)]
+
+    def suggestion(self, wanted: float) -> Suggestion:
+        """Return the lowest threshold that raises at most `wanted` alerts a day."""
+        allowed = wanted * self.n_days
+        low, high = 0.0, 1.0
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            if self._alerts(middle) > allowed:
+                low = middle
+            else:
+                high = middle
+        threshold = min(float(np.ceil(high * 1e4) / 1e4), 1.0)
+        return Suggestion(wanted, threshold, self._alerts(threshold))
+
+    def _day(self, day: str, rows: Flags) -> Day:
+        decisions = self.decisions
+        score = np.where(rows[:, np.newaxis], decisions.anomaly_score, np.nan)
+        there = ~np.isnan(score)
+        worst, highest = "", None
+        if there.any():
+            row, column = np.unravel_index(np.nanargmax(score), score.shape)
+            worst, highest = series_name(self.verdicts.labels[column]), float(score[row, column])
+        return Day(
+            day,
+            int(decisions.began[rows].sum()),
+            int(decisions.anomaly[rows].sum()),
+            int(there.sum()),
+            worst,
+            highest,
+        )
+
+    def highest(self) -> Floats:
+        """Return the highest anomaly score of any series at each stamp, NaN without one, `(n,)`."""
+        score = np.nan_to_num(self.decisions.anomaly_score, nan=-np.inf).max(axis=1, initial=-np.inf)
+        return np.where(np.isinf(score), np.nan, score)
+
+    def _alerts(self, threshold: float) -> int:
+        return int(self._decided(threshold).began.sum())
+
+    def _decided(self, threshold: float) -> Decisions:
+        policies = Policies.of(self.pipeline, self.pipeline.step_ns)
+        return policies.apply(replace(self.verdicts, threshold=threshold), None)[0]

@@ -1,0 +1,111 @@
+"""What jobs begin from and end in: tasks made of the store, outcomes written and then committed."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from threading import Lock
+
+import numpy as np
+
+from anomaliz.config.settings import Settings
+from anomaliz.core.errors import AnomalizError, ConfigError
+from anomaliz.pipelines.definition import Definitions, Pipeline
+from anomaliz.pipelines.outcome import Kind, Outcome, Report, TrainedModel
+from anomaliz.pipelines.systems import SinkSettings, open_sink
+from anomaliz.pipelines.times import ceiling, floor, utc_now
+from anomaliz.pipelines.work import Task
+from anomaliz.sinks.sink import Samples, Sink
+from anomaliz.store.database import Store
+
+
+class Books:
+    """Keeps the store and the sinks, which are opened when they are first written to. Threads may share it."""
+
+    def __init__(self, store: Store, definitions: Definitions, settings: Settings) -> None:
+        self.store = store
+        self._definitions = definitions
+        self._settings = settings
+        self._sinks: dict[str, tuple[SinkSettings, Sink]] = {}
+        self._lock = Lock()
+
+    def task(self, kind: Kind, pipeline: Pipeline, now: np.datetime64 | None = None) -> Task:
+        """Return the pipeline's next job of this kind; StoreError where the store cannot be read."""
+        state, revision = self.store.state(pipeline.name)
+        model = self.store.model(pipeline.name)
+        return Task(
+            kind,
+            pipeline,
+            self._definitions.source_of(pipeline),
+            self._settings,
+            utc_now() if now is None else now,
+            state,
+            TrainedModel(model.version, model.content, model.facts) if model else None,
+            revision=revision,
+        )
+
+    def backfill_task(self, pipeline: Pipeline, start: np.datetime64, end: np.datetime64) -> Task:
+        """Return the job that scores the stamps in [start, end), those before now.
+
+        It has neither the pipeline's state nor its model, which knows what came after the start. Raises
+        ConfigError where nothing is between them.
+        """
+        step, now = pipeline.step_ns, utc_now()
+        first, last = ceiling(start, step), min(ceiling(end, step), floor(now, step))
+        if last <= first:
+            raise ConfigError("there is nothing between --from and --to: give a start before the end, in the past")
+        source = self._definitions.source_of(pipeline)
+        return Task("backfill", pipeline, source, self._settings, now, start=first, end=last)
+
+    def finish(self, task: Task, outcome: Outcome) -> None:
+        """Write the samples to every sink, then commit the state and keep the model.
+
+        Raises SourceError, with nothing committed, where a sink takes nothing: the next job does it again.
+        """
+        self.write(task.pipeline, outcome.samples)
+        if outcome.state is not None and task.kind == "score":
+            self.store.commit(task.pipeline.name, outcome.state, task.revision)
+        if outcome.model is not None and task.kind == "train":
+            model = outcome.model
+            self.store.add_model(task.pipeline.name, model.version, model.content, model.facts)
+
+    def fail(self, task: Task, error: AnomalizError, seconds: float) -> Report:
+        """Count a job that failed, and return its report."""
+        if task.state is not None and task.kind == "score":
+            totals = replace(task.state.totals, failures=task.state.totals.failures + 1)
+            self.store.commit(task.pipeline.name, replace(task.state, totals=totals), task.revision)
+        return Report(task.pipeline.name, task.kind, "failed", str(error), ended=time.time(), seconds=seconds)
+
+    def write(self, pipeline: Pipeline, samples: Sequence[Samples]) -> None:
+        """Write to every sink of the pipeline; SourceError where one takes nothing."""
+        if not samples:
+            return
+        for name, settings in self._definitions.sinks_of(pipeline).items():
+            self._sink(name, settings).write(samples)
+
+    def flush(self) -> None:
+        """Return when all that was written has arrived; SourceError where it has not in time."""
+        for _, sink in list(self._sinks.values()):
+            sink.flush()
+
+    def redefine(self, definitions: Definitions) -> None:
+        """Go on with other definitions: sinks that are others now are closed."""
+        with self._lock:
+            self._definitions = definitions
+            for name, (settings, sink) in list(self._sinks.items()):
+                if definitions.sinks.get(name) != settings:
+                    sink.close()
+                    del self._sinks[name]
+
+    def close(self) -> None:
+        """Let go of the sinks; the store stays open."""
+        with self._lock:
+            for _, sink in self._sinks.values():
+                sink.close()
+            self._sinks.clear()
+
+    def _sink(self, name: str, settings: SinkSettings) -> Sink:
+        with self._lock:
+            if name not in self._sinks:
+                sink = open_sink(name, settings, self._settings.pipelines.folder)
+                self._sinks[name] = (settings, sink)
+            return self._sinks[name][1]

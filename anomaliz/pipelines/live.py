@@ -1,0 +1,96 @@
+"""Scores what is new: the job of a pipeline's schedule."""
+
+import time
+from dataclasses import replace
+from typing import cast
+
+import numpy as np
+
+from anomaliz.core.errors import SourceError
+from anomaliz.core.panel import Panel
+from anomaliz.pipelines.outcome import Outcome
+from anomaliz.pipelines.progress import Interval
+from anomaliz.pipelines.reporting import added, no_data_report, nothing_new_report
+from anomaliz.pipelines.scoring import Scoring
+from anomaliz.pipelines.times import floor, ns, seconds
+from anomaliz.pipelines.writing import Writer
+from anomaliz.sources.source import Source
+from anomaliz.store.state import PipelineState
+
+NEWEST_MISSING = "no data at the newest stamp (where samples come late, set score.delay)"
+
+def score_newest(
+    scoring: Scoring, source: Source, now: np.datetime64, state: PipelineState | None
+) -> Outcome:
+    """Score from the watermark to `now`.
+
+    The watermark moves behind the newest sample and no further: what comes after a gap, late or not, is all
+    scored. A source that cannot be asked is no data.
+    """
+    began = time.monotonic()
+    until = _known_until(scoring, source, now)
+    if state is not None and until <= state.watermark:
+        outcome = Outcome(nothing_new_report(scoring.pipeline), (), state)
+    else:
+        try:
+            outcome = _score(scoring, source, until, state)
+        except SourceError as error:
+            outcome = Outcome(no_data_report(scoring.pipeline, str(error)), (), state)
+    return _told(scoring, outcome, until, now, time.monotonic() - began)
+
+
+def _known_until(scoring: Scoring, source: Source, now: np.datetime64) -> np.datetime64:
+    """Return the stamp from which on nothing can be known yet."""
+    last = floor(now - ns(scoring.pipeline.score.delay), scoring.step)
+    return cast(np.datetime64, last + scoring.step) if source.looks_back else last
+
+
+def _score(
+    scoring: Scoring, source: Source, until: np.datetime64, state: PipelineState | None
+) -> Outcome:
+    interval, panel = _found(scoring, source, until, state)
+    new = panel.times[(panel.times >= interval.watermark) & panel.present.any(axis=1)]
+    if not len(new):
+        return Outcome(no_data_report(scoring.pipeline), (), state)
+    end = cast(np.datetime64, new[-1] + scoring.step)
+    return scoring.score("score", panel.until(end), replace(interval, end=end), state, scoring.lateness)
+
+
+def _found(
+    scoring: Scoring, source: Source, until: np.datetime64, state: PipelineState | None
+) -> tuple[Interval, Panel]:
+    """Return what is to be scored, and its rows with those before."""
+    if state is None:
+        return _from(scoring, source, until - scoring.step, until)
+    most = scoring.most(state)
+    interval = Interval(state.snapshot, state.watermark, min(until, state.watermark + most))
+    panel = scoring.read(source, interval)
+    if interval.end < until and not panel.since(interval.watermark).present.any():
+        # So long a gap that it would never be left behind: go on at its other end.
+        return _from(scoring, source, until - most, until)
+    return interval, panel
+
+
+def _from(
+    scoring: Scoring, source: Source, start: np.datetime64, until: np.datetime64
+) -> tuple[Interval, Panel]:
+    interval = Interval(start, start, until)
+    return interval, scoring.read(source, interval)
+
+
+def _told(
+    scoring: Scoring, outcome: Outcome, until: np.datetime64, now: np.datetime64, took: float
+) -> Outcome:
+    """Return the outcome with its times, counted, and said to the sinks where no data is an alert."""
+    pipeline, state = scoring.pipeline, outcome.state
+    age = None if state is None else seconds(now - state.watermark + scoring.step)
+    report = replace(outcome.report, seconds=took, data_age=None if age is None else max(age, 0.0))
+    limit = pipeline.max_data_age
+    too_old = limit is not None and report.data_age is not None and report.data_age > limit
+    if report.status == "ok" and (too_old or (state is not None and state.watermark < until)):
+        report = replace(report, status="no_data", message=f"{report.message}; {NEWEST_MISSING}")
+    samples = outcome.samples
+    if pipeline.alert_on_no_data:
+        samples = (*samples, Writer(pipeline).no_data(now, missing=report.status == "no_data"))
+    counted = state and replace(state, totals=added(state.totals, report))
+    return Outcome(report, samples, counted)
