@@ -104,13 +104,19 @@ def _range(limits: tuple[float | None, float | None]) -> tuple[float | None, flo
     return limits
 
 
+def _each_once(written: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(written)) < len(written):
+        raise ValueError("must name each series once")
+    return written
+
+
 def _names(template: str) -> str:
     for place in _BRACES.findall(template):
         if place not in ("series", "pipeline"):
             raise ValueError(f"knows {{series}} and {{pipeline}} only, got {{{place}}}")
     if "{series}" not in template:
         raise ValueError("must hold {series}, which tells the written series apart")
-    if not _METRIC_NAME.fullmatch(template.format(series="x", pipeline="x")):
+    if not _METRIC_NAME.fullmatch(_BRACES.sub("x", template)):
         raise ValueError("must be letters, digits, '_' and ':' around {series} and {pipeline}")
     return template
 
@@ -133,8 +139,8 @@ class Period(Section):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        utc = ZoneInfo("UTC")
-        if _instant(self.end, utc) <= _instant(self.start, utc):
+        comparable = (self.start.tzinfo is None) == (self.end.tzinfo is None)
+        if comparable and self.end <= self.start:
             raise ValueError("must end after it starts")
         return self
 
@@ -213,7 +219,7 @@ class Score(Section):
     alert_budget: Annotated[float, Field(gt=1)] | None = Field(
         None, description="Normal points to one false alarm; none is `detection.threshold.alert_budget`."
     )
-    write: Annotated[tuple[WrittenSeries, ...], Field(min_length=1)] = Field(
+    write: Annotated[tuple[WrittenSeries, ...], Field(min_length=1), AfterValidator(_each_once)] = Field(
         ("anomaly_score", "anomaly", "expected", "expected_lower", "expected_upper", "contribution"),
         description="Series that are written.",
     )
@@ -341,7 +347,7 @@ class Pipeline(Section):
     def series_name(self, series: str) -> str:
         """Return what a written series is called; what a metric's name may not hold becomes `_`."""
         pipeline = _NOT_IN_METRIC_NAME.sub("_", self.name)
-        name = self.score.names.format(series=series, pipeline=pipeline)
+        name = self.score.names.replace("{series}", series).replace("{pipeline}", pipeline)
         return name if _METRIC_NAME.fullmatch(name) else f"_{name}"
 
 

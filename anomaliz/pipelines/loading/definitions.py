@@ -134,14 +134,14 @@ class Raw:
             kind,
             model,
             lambda steps: self._place(steps, given),
-            lambda steps: given[steps].text if steps in given else _at(tree, steps),
+            lambda steps: found.text if (found := _variable(steps, given)) else _at(tree, steps),
         )
 
     def _place(self, steps: Steps, given: Mapping[Steps, Override]) -> str:
         """Return where a value stands, or else the nearest that holds it."""
         for end in range(len(steps), 0, -1):
-            if steps[:end] in given:
-                return given[steps[:end]].variable
+            if variable := _variable(steps[:end], given):
+                return variable.variable
             for part in self.parts:
                 if found := part.find(steps[:end]):
                     return found.place
@@ -233,6 +233,12 @@ def _refuse_literal_secrets(subject: Subject, tree: Mapping[str, Any]) -> None:
         if isinstance(_at(tree, steps), str | int | float):
             what = "holds a password" if steps[-1] == "url" else "is a secret"
             raise subject.refused(steps, f"{dotted(steps)} of {subject.name} {what}: give {FORM}")
+
+
+def _variable(steps: Steps, given: Mapping[Steps, Override]) -> Override | None:
+    """Return the variable that gave what lies at the end of `steps`, or something in it."""
+    found = (override for way, override in given.items() if way[: len(steps)] == steps)
+    return given.get(steps) or next(found, None)
 
 
 def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """A part of a YAML file: its value, and the line on which everything in it stands."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, Self, TypeAlias
 import yaml
 
 from anomaliz.config.yaml_file import parse_yaml_file
+from anomaliz.core.errors import ConfigError
 
 Steps: TypeAlias = tuple[str | int, ...]
 """The way from a value to one inside it: keys and positions."""
@@ -25,8 +27,15 @@ class Part:
 
     @classmethod
     def of_file(cls, path: Path) -> Self | None:
-        """Return the whole of a file, None of an empty one; ConfigError where it cannot be read."""
+        """Return the whole of a file, None of an empty one.
+
+        Raises ConfigError where it cannot be read, and where a value contains itself, which YAML allows.
+        """
         node, value = parse_yaml_file(path, "pipelines")
+        try:
+            json.dumps(value, default=str, skipkeys=True)
+        except ValueError:
+            raise ConfigError(f"{path} has a value that contains itself: remove the alias") from None
         return None if node is None else cls(value, node, str(path), node.start_mark.line + 1)
 
     @property

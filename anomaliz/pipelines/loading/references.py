@@ -11,7 +11,7 @@ from anomaliz.pipelines.loading.part import Steps
 REFERENCE = re.compile(r"(?<!\$)\$\{(?:file:(?P<file>[^${}]+)|(?P<name>[A-Za-z_][A-Za-z0-9_]*))\}")
 FORM = "${NAME} or ${file:/run/secrets/name}"
 
-_ANY = re.compile(r"\$?\$\{[^}]*\}?")
+_ANY = re.compile(r"\$?\$\{[^${}]*\}?")
 _ESCAPED = "$${"
 
 

@@ -110,7 +110,14 @@ def _read(annotation: Any, override: Override) -> Any:
         return _json(text, override)
     if is_list:
         return [item.strip() for item in text.split(",")] if text else []
-    return override.text
+    return _number(text) if float in allowed else override.text
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text  # a duration, or refused with its key
 
 
 def _json(text: str, override: Override) -> Any:
