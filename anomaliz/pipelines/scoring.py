@@ -10,7 +10,6 @@ memory                                       the next snapshot lies `lateness` b
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 import numpy as np
 
@@ -68,7 +67,7 @@ class Scoring:
     def most(self, state: PipelineState | None) -> np.timedelta64:
         """Return the longest time that one job scores."""
         series = max(len(Written.of(state).labels), 1)
-        return cast(np.timedelta64, max(min(MOST_STAMPS, MOST_POINTS // series), 1) * self.step)
+        return max(min(MOST_STAMPS, MOST_POINTS // series), 1) * self.step
 
     def read(self, source: Source, interval: Interval) -> Panel:
         """Return the rows of `interval` and those before that bear on them; SourceError without answer."""

@@ -68,7 +68,7 @@ class Writer:
         given = self._pipeline.series_name(name)
         for column in np.flatnonzero(there.any(axis=0)).tolist():
             rows = there[:, column]
-            yield Samples(labels[column] | {NAME: given}, times[rows], rounded[rows, column])
+            yield Samples({**labels[column], NAME: given}, times[rows], rounded[rows, column])
 
 
 def significant(values: Floats) -> Floats:

@@ -23,7 +23,11 @@ class Store:
         self._found = found
 
     def read(
-        self, query: str, start: np.datetime64, end: np.datetime64, step: np.timedelta64
+        self,
+        query: str,
+        start: np.datetime64,
+        end: np.datetime64,
+        step: np.timedelta64,  # noqa: ARG002
     ) -> Iterator[Readings]:
         yield self._found[query].between(start, end)
 

@@ -1,4 +1,4 @@
-"""A site: a SQLite database of metrics, a file of pipelines, and jobs that are run at any time of the clock."""
+"""A site: a database of metrics, a file of pipelines, and jobs that are run at any time of the clock."""
 
 import json
 import sqlite3
