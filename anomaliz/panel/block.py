@@ -160,7 +160,9 @@ class Block:
         """Return for each column which member speaks for it, the one with the smallest median residual, and
         the band that holds most of its residuals.
         """
-        residuals = [columns.newest - reading.expected for reading in readings if reading.expected is not None]
+        residuals = [
+            columns.newest - reading.expected for reading in readings if reading.expected is not None
+        ]
         sizes = np.stack([quantiles(np.abs(residual), 0.5) for residual in residuals])
         best = np.argmin(np.nan_to_num(sizes, nan=np.inf), axis=0)
         chosen = _chosen(residuals, best)
