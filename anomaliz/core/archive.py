@@ -1,6 +1,7 @@
 """Arrays as bytes: numpy's own archive, in which nothing can be executed."""
 
 import io
+import zipfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,5 +18,8 @@ def pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
 def unpack(content: bytes) -> dict[str, NDArray[Any]]:
     """Return the arrays of an archive; raises ValueError, KeyError or OSError for anything else."""
-    with np.load(io.BytesIO(content), allow_pickle=False) as loaded:
-        return {name: loaded[name] for name in loaded.files}
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as loaded:
+            return {name: loaded[name] for name in loaded.files}
+    except (zipfile.BadZipFile, EOFError) as error:
+        raise ValueError(str(error)) from None

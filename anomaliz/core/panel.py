@@ -101,10 +101,7 @@ class PanelVerdicts:
 
     def followed_by(self, later: "PanelVerdicts") -> "PanelVerdicts":
         """Return these verdicts and those of the stamps after them, of the same series."""
-        both = {
-            name: np.concatenate([getattr(self, name), getattr(later, name)])
-            for name in BY_ROW
-        }
+        both = {name: np.concatenate([getattr(self, name), getattr(later, name)]) for name in BY_ROW}
         return replace(self, **both)
 
     @cached_property
