@@ -21,7 +21,11 @@ def _seconds(value: object) -> object:
     return parse_duration(value) if isinstance(value, str) else value
 
 
-Seconds = Annotated[float, BeforeValidator(_seconds), Field(gt=0)]
+_Text = Annotated[str, Field(pattern=rf"^\s*{_PARTS.pattern}\s*$")]
+_Above = Annotated[float, Field(gt=0)] | _Text
+_From = Annotated[float, Field(ge=0)] | _Text
+
+Seconds = Annotated[float, BeforeValidator(_seconds, json_schema_input_type=_Above), Field(gt=0)]
 """A setting in seconds, given as a number of them or as a duration."""
-SecondsOrZero = Annotated[float, BeforeValidator(_seconds), Field(ge=0)]
+SecondsOrZero = Annotated[float, BeforeValidator(_seconds, json_schema_input_type=_From), Field(ge=0)]
 """The same, which may be 0."""

@@ -17,13 +17,17 @@ def read_env_file(path: Path) -> Layer:
 
     Raises `ConfigError` when the file cannot be read, or a line of ours is not `NAME=value` or no setting.
     """
+    return read_variables(env_file_variables(path), origin=path.name, where=f" in {path.name}")
+
+
+def env_file_variables(path: Path) -> dict[str, str]:
+    """Return every variable in a `.env` file, other programs' too; errors are `read_env_file`'s."""
     if not path.is_file():
         return {}
     text = _text(path)
     _refuse_malformed(text, path.name)
     values = dotenv_values(stream=StringIO(text))
-    variables = {name: value for name, value in values.items() if value is not None}
-    return read_variables(variables, origin=path.name, where=f" in {path.name}")
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _text(path: Path) -> str:

@@ -9,6 +9,9 @@ from anomaliz.config.layer import Entry, Layer, entry_of_text
 NOT_SETTINGS = frozenset({"ANOMALIZ_SHARED", "ANOMALIZ_NAB_DIR", "ANOMALIZ_NAB_URL", "ANOMALIZ_TEST_BIN"})
 """Variables that begin like settings and are read by tests and evaluation."""
 
+PIPELINE, SOURCES, SINKS = "ANOMALIZ__PIPELINE__", "ANOMALIZ__SOURCES__", "ANOMALIZ__SINKS__"
+"""How variables begin that override definitions of pipelines; their files say which are known."""
+
 # Kubernetes gives every container the addresses of the services beside it, of one named `anomaliz` too.
 _SERVICE_ADDRESS = re.compile(
     PREFIX
@@ -34,8 +37,13 @@ def read_variables(variables: Mapping[str, str], *, origin: str, where: str = ""
     return layer
 
 
+def is_of_definitions(name: str) -> bool:
+    """Return whether a variable overrides a definition of pipelines, sources or sinks."""
+    return name.startswith((PIPELINE, SOURCES, SINKS))
+
+
 def _is_ours(name: str, text: str) -> bool:
-    if not name.upper().startswith(PREFIX) or name in NOT_SETTINGS:
+    if not name.upper().startswith(PREFIX) or name in NOT_SETTINGS or is_of_definitions(name):
         return False
     return not (_SERVICE_ADDRESS.fullmatch(name) or (name.endswith("_PORT") and _SERVICE_URL.fullmatch(text)))
 

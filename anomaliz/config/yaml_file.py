@@ -1,4 +1,4 @@
-"""Settings from a YAML file: the packaged defaults, and the file of `--config`."""
+"""YAML files: the packaged defaults, the file of `--config`, and definitions of pipelines."""
 
 from collections.abc import Hashable, Mapping
 from pathlib import Path
@@ -17,7 +17,7 @@ def read_yaml_file(path: Path) -> Layer:
 
     Raises `ConfigError` when the file cannot be read, is not YAML, holds no mapping, or names no setting.
     """
-    tree = _parsed(_text(path), path)
+    _, tree = parse_yaml_file(path, "settings")
     if not isinstance(tree, Mapping):
         raise ConfigError(
             f"{path} is not a mapping of settings: write lines such as 'data: {{n_points: 9000}}'"
@@ -25,29 +25,43 @@ def read_yaml_file(path: Path) -> Layer:
     return layer_of_mapping(tree, path.name)
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise ConfigError(f"{path} does not exist: give the path of a YAML file of settings") from None
-    except OSError as error:
-        raise ConfigError(
-            f"{path} cannot be read ({error.strerror}): give the path of a YAML file of settings"
-        ) from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path} is not text: save it as UTF-8") from None
+def parse_yaml_file(path: Path, holds: str) -> tuple[yaml.Node | None, Any]:
+    """Return what a file holds as a node, which knows its lines, and as a value; None twice of an empty one.
 
-
-def _parsed(text: str, path: Path) -> object:
+    Raises `ConfigError` when the file, which should be of what it `holds`, cannot be read or is not YAML.
+    """
     try:
-        # A SafeLoader, so as safe as yaml.safe_load.
-        return yaml.load(text, Loader=_Loader)
+        return _parsed(_text(path, holds))
     except yaml.MarkedYAMLError as error:
         line = f" at line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ConfigError(f"{path} is not YAML{line}: {error.problem}") from None
+        hint = ": quote a text that begins with *" if error.context == "while scanning an alias" else ""
+        raise ConfigError(f"{path} is not YAML{line}: {error.problem}{hint}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = " ".join(str(error).split())
         raise ConfigError(f"{path} is not YAML: {reason}") from None
+
+
+def _text(path: Path, holds: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ConfigError(f"{path} does not exist: give the path of a YAML file of {holds}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not text: save it as UTF-8") from None
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read ({error.strerror}): give the path of a YAML file of {holds}"
+        ) from None
+
+
+def _parsed(text: str) -> tuple[yaml.Node | None, Any]:
+    # A SafeLoader, so as safe as yaml.safe_load.
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        return node, None if node is None else loader.construct_document(node)
+    finally:
+        loader.dispose()
 
 
 class _Loader(yaml.SafeLoader):

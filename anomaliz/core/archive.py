@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,9 +18,9 @@ def pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 
 
 def unpack(content: bytes) -> dict[str, NDArray[Any]]:
-    """Return the arrays of an archive; raises ValueError, KeyError or OSError for anything else."""
+    """Return the arrays of an archive; raises ValueError for anything else."""
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as loaded:
             return {name: loaded[name] for name in loaded.files}
-    except (zipfile.BadZipFile, EOFError) as error:
-        raise ValueError(str(error)) from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, AttributeError) as error:
+        raise ValueError(f"not an archive of arrays: {error}") from error

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self, TypeVar
 from zoneinfo import ZoneInfo, available_timezones
@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 
 from anomaliz.config.duration import Seconds, SecondsOrZero
 from anomaliz.config.settings import AnyNames, BundlePlace, Count, Name, Names, Section, Text
-from anomaliz.core.errors import ConfigError
+from anomaliz.core.errors import ConfigError, MissingExtraError
 from anomaliz.core.suggestion import suggestion
 from anomaliz.pipelines.cron import Cron, parse_cron
 from anomaliz.pipelines.hours import Hours
@@ -30,10 +30,18 @@ WrittenSeries = Literal[
 ]
 Direction = Literal["both", "above", "below"]
 
+_DEFINITION_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 _COUNTRY = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 _BRACES = re.compile(r"\{(\w*)\}")
 _METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
 _NOT_IN_METRIC_NAME = re.compile(r"[^a-zA-Z0-9_:]")
+
+
+def definition_name(name: str) -> str:
+    """Return `name` where a pipeline, a source or a sink may be called so; ValueError elsewhere."""
+    if not _DEFINITION_NAME.fullmatch(name):
+        raise ValueError("must be letters, digits, '.', '_' and '-', and begin with a letter, a digit or '_'")
+    return name
 
 
 def _cron(text: str) -> str:
@@ -61,11 +69,24 @@ def _holiday(value: object) -> object:
 
 def _known_holiday(text: str) -> str:
     if _COUNTRY.fullmatch(text):
+        _require_country(text)
         return text
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError:
         raise ValueError(f"must be a country such as DE or DE-BY, or a date, got {text!r}") from None
+
+
+def _require_country(text: str) -> None:
+    try:
+        import holidays
+    except ImportError:
+        raise MissingExtraError.of("a calendar of a country's holidays", "pipelines") from None
+    country, _, part = text.partition("-")
+    try:
+        holidays.country_holidays(country, subdiv=part or None)
+    except NotImplementedError:
+        raise ValueError(f"must be a country, ISO 3166, such as DE or DE-BY, got {text!r}") from None
 
 
 def _stamp(value: object) -> object:
@@ -83,17 +104,24 @@ def _range(limits: tuple[float | None, float | None]) -> tuple[float | None, flo
     return limits
 
 
+def _each_once(written: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(written)) < len(written):
+        raise ValueError("must name each series once")
+    return written
+
+
 def _names(template: str) -> str:
     for place in _BRACES.findall(template):
         if place not in ("series", "pipeline"):
             raise ValueError(f"knows {{series}} and {{pipeline}} only, got {{{place}}}")
     if "{series}" not in template:
         raise ValueError("must hold {series}, which tells the written series apart")
-    if not _METRIC_NAME.fullmatch(template.format(series="x", pipeline="x")):
+    if not _METRIC_NAME.fullmatch(_BRACES.sub("x", template)):
         raise ValueError("must be letters, digits, '_' and ':' around {series} and {pipeline}")
     return template
 
 
+DefinitionName = Annotated[Name, AfterValidator(definition_name)]
 CronLine = Annotated[str, AfterValidator(_cron), WithJsonSchema({"type": "string", "format": "cron"})]
 Timezone = Annotated[str, AfterValidator(_timezone)]
 WeeklyHours = Annotated[str, AfterValidator(_hours)]
@@ -111,8 +139,8 @@ class Period(Section):
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
-        utc = ZoneInfo("UTC")
-        if _instant(self.end, utc) <= _instant(self.start, utc):
+        comparable = (self.start.tzinfo is None) == (self.end.tzinfo is None)
+        if comparable and self.end <= self.start:
             raise ValueError("must end after it starts")
         return self
 
@@ -191,7 +219,7 @@ class Score(Section):
     alert_budget: Annotated[float, Field(gt=1)] | None = Field(
         None, description="Normal points to one false alarm; none is `detection.threshold.alert_budget`."
     )
-    write: Annotated[tuple[WrittenSeries, ...], Field(min_length=1)] = Field(
+    write: Annotated[tuple[WrittenSeries, ...], Field(min_length=1), AfterValidator(_each_once)] = Field(
         ("anomaly_score", "anomaly", "expected", "expected_lower", "expected_upper", "contribution"),
         description="Series that are written.",
     )
@@ -209,7 +237,7 @@ class Score(Section):
 class Pipeline(Section):
     """A query, scored on a schedule."""
 
-    name: Name = Field(description="Letters, digits, `.`, `_` and `-`.")
+    name: DefinitionName = Field(description="Letters, digits, `.`, `_` and `-`.")
     query: Text | None = Field(None, description="What is read, in the source's language.")
     queries: Annotated[dict[Text, Text], Field(min_length=1)] | None = Field(
         None, description="Instead of `query`, several by name: each is a feature of one series."
@@ -319,7 +347,7 @@ class Pipeline(Section):
     def series_name(self, series: str) -> str:
         """Return what a written series is called; what a metric's name may not hold becomes `_`."""
         pipeline = _NOT_IN_METRIC_NAME.sub("_", self.name)
-        name = self.score.names.format(series=series, pipeline=pipeline)
+        name = self.score.names.replace("{series}", series).replace("{pipeline}", pipeline)
         return name if _METRIC_NAME.fullmatch(name) else f"_{name}"
 
 
@@ -330,6 +358,8 @@ class Definitions:
     pipelines: tuple[Pipeline, ...]
     sources: Mapping[str, SourceSettings]
     sinks: Mapping[str, SinkSettings]
+    places: Mapping[str, str] = field(default_factory=dict)
+    """Where each pipeline stands, as in `pipelines.yaml line 3`; one that came in otherwise has none."""
 
     def __post_init__(self) -> None:
         for pipeline in self.pipelines:

@@ -1,16 +1,15 @@
 """Scores rows of a panel, and says what is to be written of them and where the next job goes on.
 
- snapshot ...... watermark ...... end        stamps, a step apart
-    │ judged again,  │ judged and
-    │ late points    │ written
-    │ are written    │
- memory                                       the next snapshot lies `lateness` before the end
+snapshot ...... watermark ...... end        stamps, a step apart
+   │ judged again,  │ judged and
+   │ late points    │ written
+   │ are written    │
+memory                                       the next snapshot lies `lateness` before the end
 """
 
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 import numpy as np
 
@@ -24,8 +23,8 @@ from anomaliz.pipelines.outcome import Kind, Outcome
 from anomaliz.pipelines.policies.policies import Decisions, Policies
 from anomaliz.pipelines.progress import Interval, Memory, Written
 from anomaliz.pipelines.reporting import scored_report
-from anomaliz.pipelines.writing import Writer
 from anomaliz.pipelines.times import ns
+from anomaliz.pipelines.writing import Writer
 from anomaliz.sinks.sink import Samples
 from anomaliz.sources.source import Source
 from anomaliz.store.state import PipelineState, Totals
@@ -63,15 +62,15 @@ class Scoring:
     def lateness(self) -> np.timedelta64:
         """How far back points that come late are still scored, whole steps."""
         given = self.pipeline.score.lateness
-        return 3 * self.step if given is None else cast(np.timedelta64, ns(given) // self.step * self.step)
+        return 3 * self.step if given is None else ns(given) // self.step * self.step
 
     def most(self, state: PipelineState | None) -> np.timedelta64:
         """Return the longest time that one job scores."""
         series = max(len(Written.of(state).labels), 1)
-        return cast(np.timedelta64, max(min(MOST_STAMPS, MOST_POINTS // series), 1) * self.step)
+        return max(min(MOST_STAMPS, MOST_POINTS // series), 1) * self.step
 
     def read(self, source: Source, interval: Interval) -> Panel:
-        """Return the rows of `interval` and those before that bear upon them; SourceError without an answer."""
+        """Return the rows of `interval` and those before that bear on them; SourceError without answer."""
         least = 0.0 if self.pipeline.context_window is None else ns(self.pipeline.context_window) / self.step
         rows = max(self._model.reach + SETTLING, int(np.ceil(least)))
         return self._context.read(source, interval.snapshot - rows * self.step, interval.end)
@@ -87,23 +86,25 @@ class Scoring:
         """Score the rows of `interval` in `panel`, which ends with them; `state` is None at the beginning."""
         began = time.monotonic()
         snapshot = max(interval.snapshot, interval.end - lateness)
-        early = self._judge(panel, interval.snapshot, snapshot, self._remembered(panel, interval, state))
-        late = self._judge(panel, snapshot, interval.end, early.memory)
-        verdicts, decisions = _joined(early, late)
+        remembered = self._remembered(panel, interval, state)
+        early = self._judge(panel, interval.snapshot, snapshot, remembered)
+        late = self._judge(panel, snapshot, interval.end, early.memory if early else remembered)
+        parts = [part for part in (early, late) if part]
+        verdicts, decisions = _joined(parts)
         before = Written.of(state).among(verdicts.times, verdicts.labels)
         scored = ~np.isnan(decisions.anomaly_score)
         fresh = scored & ~before
         samples = tuple(self._samples(verdicts, decisions, fresh, interval, first=state is None))
-        samples += tuple(self._foretold(panel, late.memory, interval, first=state is None))
+        samples += tuple(self._foretold(panel, parts[-1].memory, interval, first=state is None))
         report = scored_report(self.pipeline, kind, panel, verdicts, decisions, fresh)
         report = replace(
             report, seconds=time.monotonic() - began, samples=sum(len(one.times) for one in samples)
         )
-        kept = slice(len(early.verdicts), None)
+        kept = slice(len(early.verdicts) if early else 0, None)
         after = PipelineState(
             watermark=interval.end,
             snapshot=snapshot,
-            memory=early.memory.packed(),
+            memory=(early.memory if early else remembered).packed(),
             model=self._version,
             written=Written(verdicts.times[kept], verdicts.labels, (scored | before)[kept]).packed(),
             totals=state.totals if state else Totals(),
@@ -119,11 +120,12 @@ class Scoring:
         before = panel.until(interval.snapshot)
         return replace(memory, model=self._model.score(before, min(SETTLING, len(before)), None)[1])
 
-    def _judge(
-        self, panel: Panel, start: np.datetime64, end: np.datetime64, memory: Memory
-    ) -> Judged:
+    def _judge(self, panel: Panel, start: np.datetime64, end: np.datetime64, memory: Memory) -> Judged | None:
+        """Judge the rows of [start, end); None where that is none."""
         panel = panel.until(end)
-        newest = len(panel) - len(panel.until(start))
+        newest = len(panel.since(start))
+        if not newest:
+            return None
         verdicts, model = self._model.score(panel, newest, memory.model)
         if self.pipeline.score.threshold is not None:
             verdicts = replace(verdicts, threshold=self.pipeline.score.threshold)
@@ -165,11 +167,11 @@ class Scoring:
         return int(ns(self.pipeline.prediction_horizon) // self.step)
 
 
-def _joined(early: Judged, late: Judged) -> tuple[PanelVerdicts, Decisions]:
-    """Return both parts, which follow each other and are of the same series, as one."""
-    verdicts = early.verdicts.followed_by(late.verdicts)
-    decided = {
-        name: np.concatenate([getattr(early.decisions, name), getattr(late.decisions, name)])
-        for name in vars(early.decisions)
-    }
-    return verdicts, Decisions(**decided)
+def _joined(parts: Sequence[Judged]) -> tuple[PanelVerdicts, Decisions]:
+    """Return the parts, which follow each other and are of the same series, as one."""
+    first, *others = parts
+    verdicts, decisions = first.verdicts, first.decisions
+    for later in others:
+        verdicts = verdicts.followed_by(later.verdicts)
+        decisions = decisions.followed_by(later.decisions)
+    return verdicts, decisions

@@ -1,9 +1,10 @@
 """The systems that pipelines read and write, by the `type` of their settings."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias, get_args
 
-from pydantic import Field
+from pydantic import BaseModel, Discriminator, Tag
 
 from anomaliz.sinks.json_lines import JsonLinesSettings, JsonLinesSink
 from anomaliz.sinks.remote_write import RemoteWriteSettings, RemoteWriteSink
@@ -15,11 +16,32 @@ from anomaliz.sources.source import Source
 from anomaliz.sources.sql import SqlSettings, SqlSource
 from anomaliz.sources.table_files import TableFilesSettings, TableFilesSource
 
+
+def _type(given: Any) -> Any:
+    return given.get("type") if isinstance(given, Mapping) else getattr(given, "type", None)
+
+
 SourceSettings: TypeAlias = Annotated[
-    PrometheusSettings | RedisTimeSeriesSettings | SqlSettings | TableFilesSettings | PythonFunctionSettings,
-    Field(discriminator="type"),
+    Annotated[PrometheusSettings, Tag("prometheus")]
+    | Annotated[RedisTimeSeriesSettings, Tag("redis_timeseries")]
+    | Annotated[SqlSettings, Tag("sql")]
+    | Annotated[TableFilesSettings, Tag("files")]
+    | Annotated[PythonFunctionSettings, Tag("python")],
+    Discriminator(_type),
 ]
-SinkSettings: TypeAlias = Annotated[RemoteWriteSettings | JsonLinesSettings, Field(discriminator="type")]
+SinkSettings: TypeAlias = Annotated[
+    Annotated[RemoteWriteSettings, Tag("remote_write")] | Annotated[JsonLinesSettings, Tag("json_lines")],
+    Discriminator(_type),
+]
+
+
+def _by_type(union: Any) -> Mapping[str, type[BaseModel]]:
+    tagged = (get_args(option) for option in get_args(get_args(union)[0]))
+    return {tag.tag: model for model, tag in tagged}
+
+
+SOURCE_TYPES = _by_type(SourceSettings)
+SINK_TYPES = _by_type(SinkSettings)
 
 
 def open_source(settings: SourceSettings) -> Source:

@@ -5,17 +5,15 @@ import socket
 import struct
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from select import select
-from threading import Event, Thread
 from time import monotonic
 
 import numpy as np
 import pytest
 import sqlalchemy as sa
+from faulty_line import line_to
 from pydantic import SecretStr
 
 from anomaliz.core.errors import DataError, SourceError
@@ -373,36 +371,6 @@ class TestFaults:
 
 
 STALLED = "SELECT 1 AS timestamp, 1 AS stalled"
-
-
-@contextmanager
-def line_to(url: str, fault: Callable[[socket.socket], None]) -> Iterator[str]:
-    """Pass everything on to a server until a query says `stalled`; then do that to the client's line."""
-    port = int(url.rpartition(":")[2].partition("/")[0])
-
-    def serve() -> None:
-        near, _ = listener.accept()
-        with near, socket.create_connection(("127.0.0.1", port)) as far:
-            while True:
-                for ready in select([near, far], [], [])[0]:
-                    content = ready.recv(65536)
-                    if not content:
-                        return
-                    if b"stalled" in content:
-                        fault(near)
-                        over.wait(20)
-                        return
-                    (far if ready is near else near).sendall(content)
-
-    over = Event()
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = Thread(target=serve)
-        thread.start()
-        try:
-            yield url.replace(f":{port}/", f":{listener.getsockname()[1]}/")
-        finally:
-            over.set()
-            thread.join()
 
 
 CLICKHOUSE = """

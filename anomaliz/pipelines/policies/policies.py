@@ -33,6 +33,14 @@ class Decisions:
     began: Flags
     """Whether an event begins here, `(n, k)`."""
 
+    def followed_by(self, later: "Decisions") -> "Decisions":
+        """Return these decisions and those of the stamps after them, of the same series."""
+        return Decisions(
+            np.concatenate([self.anomaly_score, later.anomaly_score]),
+            np.concatenate([self.anomaly, later.anomaly]),
+            np.concatenate([self.began, later.began]),
+        )
+
 
 @dataclass(frozen=True)
 class Policies:
