@@ -62,19 +62,6 @@ class Panel:
         return flags
 
 
-BY_ROW = (
-    "times",
-    "status",
-    "surprise",
-    "observed",
-    "expected",
-    "expected_lower",
-    "expected_upper",
-    "contributions",
-)
-"""What verdicts have a row of for each stamp."""
-
-
 @dataclass(frozen=True, eq=False)
 class PanelVerdicts:
     """Verdicts of `n` stamps of `k` series. Where `status` is not scored, readings are NaN."""
@@ -101,11 +88,17 @@ class PanelVerdicts:
 
     def followed_by(self, later: "PanelVerdicts") -> "PanelVerdicts":
         """Return these verdicts and those of the stamps after them, of the same series."""
-        both = {
-            name: np.concatenate([getattr(self, name), getattr(later, name)])
-            for name in BY_ROW
-        }
-        return replace(self, **both)
+        return replace(
+            self,
+            times=np.concatenate([self.times, later.times]),
+            status=np.concatenate([self.status, later.status]),
+            surprise=np.concatenate([self.surprise, later.surprise]),
+            observed=np.concatenate([self.observed, later.observed]),
+            expected=np.concatenate([self.expected, later.expected]),
+            expected_lower=np.concatenate([self.expected_lower, later.expected_lower]),
+            expected_upper=np.concatenate([self.expected_upper, later.expected_upper]),
+            contributions=np.concatenate([self.contributions, later.contributions]),
+        )
 
     @cached_property
     def score(self) -> Floats:

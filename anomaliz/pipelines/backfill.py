@@ -18,9 +18,7 @@ def run_backfill(
 
     The pipeline's own state is left as it is. Run again, it gives the same samples.
     """
-    start, end = task.start, task.end
-    assert start is not None
-    assert end is not None
+    start, end = task.interval
     totals = Totals()
     while True:
         outcome = execute(task)

@@ -52,7 +52,7 @@ class Suggestion:
 
 @dataclass(frozen=True, eq=False)
 class Backtest:
-    """A pipeline's verdicts on the past, each from the rows before it, by a model fitted on what came before."""
+    """A pipeline's verdicts on the past, by a model that was fitted on what came before."""
 
     pipeline: Pipeline
     verdicts: PanelVerdicts
@@ -60,21 +60,19 @@ class Backtest:
     @classmethod
     def run(cls, task: Task) -> "Backtest":
         """Judge the task's [start, end); raises SourceError and DataError as its jobs do."""
-        assert task.start is not None
-        assert task.end is not None
-        pipeline = task.pipeline
+        pipeline, (start, end) = task.pipeline, task.interval
         if pipeline.bundle is None:
-            trained = work(replace(task, kind="train", now=task.start)).model
+            trained = work(replace(task, kind="train", now=start)).model
             task = replace(task, model=trained)
         model, _ = model_of(task)
         source = open_source(task.source)
         try:
             before = (model.reach + SETTLING) * pipeline.step_ns
-            panel = read_panel(source, pipeline, task.start - before, task.end)
+            panel = read_panel(source, pipeline, start - before, end)
         finally:
             source.close()
-        _, memory = model.score(panel.until(task.start), SETTLING, None)
-        verdicts, _ = model.score(panel, len(panel.since(task.start)), memory)
+        _, memory = model.score(panel.until(start), SETTLING, None)
+        verdicts, _ = model.score(panel, len(panel.since(start)), memory)
         if not verdicts.scored.any():
             raise DataError(f"pipeline {pipeline.name} has no data that can be scored in this time")
         if pipeline.score.threshold is not None:

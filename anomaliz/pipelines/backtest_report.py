@@ -33,8 +33,8 @@ def report(result: dict[str, Any]) -> str:
     if suggested := result["suggestion"]:
         lines += [
             "",
-            f"for at most {suggested['wanted']:g} alerts a day, score.threshold: {suggested['threshold']:.4f} "
-            f"({_alerts(suggested['alerts'])} in this time)",
+            f"for at most {suggested['wanted']:g} alerts a day, "
+            f"score.threshold: {suggested['threshold']:.4f} ({_alerts(suggested['alerts'])} in this time)",
         ]
     return "\n".join(lines)
 

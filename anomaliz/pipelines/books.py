@@ -19,7 +19,7 @@ from anomaliz.store.database import Store
 
 
 class Books:
-    """Keeps the store and the sinks, which are opened when they are first written to. Threads may share it."""
+    """Has the store and the sinks, which are opened when first written to. Threads may share it."""
 
     def __init__(self, store: Store, definitions: Definitions, settings: Settings) -> None:
         self.store = store
@@ -52,7 +52,9 @@ class Books:
         step, now = pipeline.step_ns, utc_now()
         first, last = ceiling(start, step), min(ceiling(end, step), floor(now, step))
         if last <= first:
-            raise ConfigError("there is nothing between --from and --to: give a start before the end, in the past")
+            raise ConfigError(
+                "there is nothing between --from and --to: give a start before the end, in the past"
+            )
         source = self._definitions.source_of(pipeline)
         return Task("backfill", pipeline, source, self._settings, now, start=first, end=last)
 

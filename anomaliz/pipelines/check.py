@@ -4,8 +4,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from anomaliz.config.settings import Settings
 from anomaliz.core.errors import AnomalizError
 from anomaliz.core.labels import NAME, series_name
@@ -42,9 +40,10 @@ class Checked:
             return
         panel = self.panel
         if not panel.labels:
-            yield f"no data from {panel.times[0]} on: nothing would be written, and the run would say no_data"
+            yield "no data: nothing would be written, and the run would say no_data"
             return
-        yield f"{len(panel.labels)} series, {len(panel)} stamps, {panel.present.mean():.0%} of the points there"
+        there = panel.present.mean()
+        yield f"{len(panel.labels)} series, {len(panel)} stamps, {there:.0%} of the points there"
         yield from _frame(panel).splitlines()
         yield "would write, for each series:"
         yield from _written(self.pipeline, panel)

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from anomaliz.pipelines.definition import Definitions, Pipeline
     from anomaliz.pipelines.outcome import Kind
 
-app = typer.Typer(help="Read metrics where they live, score them, write the scores back.", no_args_is_help=True)
+app = typer.Typer(help="Read metrics where they live, score them, write scores back.", no_args_is_help=True)
 
 FileArgument = Annotated[Path, typer.Argument(help="YAML file of pipelines, or a folder of them.")]
 NameArgument = Annotated[str, typer.Argument(help="Name of the pipeline.")]
-FromOption = Annotated[str, typer.Option("--from", help="First moment, such as 2026-01-05 or 2026-01-05T08:00Z.")]
+FromOption = Annotated[str, typer.Option("--from", help="First moment, such as 2026-01-05T08:00Z.")]
 ToOption = Annotated[str, typer.Option("--to", help="First moment after it.")]
 ConfigOption = Annotated[Path | None, typer.Option(help="YAML file of settings.")]
 
@@ -90,7 +90,9 @@ def backfill(
         pipeline = definitions.pipeline(name)
         task = books.backfill_task(pipeline, *_interval(pipeline, start, end))
         with _progress(f"backfill {name}") as progress:
-            totals = run_backfill(task, work, lambda outcome: books.write(pipeline, outcome.samples), progress)
+            totals = run_backfill(
+                task, work, lambda outcome: books.write(pipeline, outcome.samples), progress
+            )
         typer.echo(f"{name}: {totals.points} points, {totals.events} anomalies")
 
 
@@ -177,7 +179,9 @@ def _moment(text: str, option: str) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError:
-        raise ConfigError(f"{option} must be a time such as 2026-01-05T08:00Z, got {text!r}", field=option) from None
+        raise ConfigError(
+            f"{option} must be a time such as 2026-01-05T08:00Z, got {text!r}", field=option
+        ) from None
 
 
 @contextmanager

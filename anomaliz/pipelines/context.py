@@ -23,7 +23,7 @@ class Context:
     """The rows that a pipeline has read, in a file that is replaced as a whole."""
 
     def __init__(self, folder: Path | None, pipeline: Pipeline, place: str) -> None:
-        """Keep them in `folder`, None keeps nothing; `place` tells the source from others, without secrets."""
+        """Keep them in `folder`, if any; `place` tells the source from others, without secrets."""
         asked = [place, dict(pipeline.named_queries), list(pipeline.group_by), str(pipeline.step_ns)]
         digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
         self._file = folder and folder / f"{pipeline.name}-{digest}{SUFFIX}"

@@ -23,7 +23,11 @@ def table(definitions: Definitions, settings: Settings) -> str:
                     pipeline.schedule,
                     definitions.source_name(pipeline),
                     ", ".join(definitions.sinks_of(pipeline)),
-                    str(pipeline.bundle) if pipeline.bundle else model.version if model else "not trained yet",
+                    str(pipeline.bundle)
+                    if pipeline.bundle
+                    else model.version
+                    if model
+                    else "not trained yet",
                     "never" if state is None else f"{np.datetime_as_string(state.watermark, 's')}Z",
                 )
             )

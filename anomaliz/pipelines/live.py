@@ -2,7 +2,6 @@
 
 import time
 from dataclasses import replace
-from typing import cast
 
 import numpy as np
 
@@ -18,6 +17,7 @@ from anomaliz.sources.source import Source
 from anomaliz.store.state import PipelineState
 
 NEWEST_MISSING = "no data at the newest stamp (where samples come late, set score.delay)"
+
 
 def score_newest(
     scoring: Scoring, source: Source, now: np.datetime64, state: PipelineState | None
@@ -42,17 +42,15 @@ def score_newest(
 def _known_until(scoring: Scoring, source: Source, now: np.datetime64) -> np.datetime64:
     """Return the stamp from which on nothing can be known yet."""
     last = floor(now - ns(scoring.pipeline.score.delay), scoring.step)
-    return cast(np.datetime64, last + scoring.step) if source.looks_back else last
+    return last + scoring.step if source.looks_back else last
 
 
-def _score(
-    scoring: Scoring, source: Source, until: np.datetime64, state: PipelineState | None
-) -> Outcome:
+def _score(scoring: Scoring, source: Source, until: np.datetime64, state: PipelineState | None) -> Outcome:
     interval, panel = _found(scoring, source, until, state)
     new = panel.times[(panel.times >= interval.watermark) & panel.present.any(axis=1)]
     if not len(new):
         return Outcome(no_data_report(scoring.pipeline), (), state)
-    end = cast(np.datetime64, new[-1] + scoring.step)
+    end: np.datetime64 = new[-1] + scoring.step
     return scoring.score("score", panel.until(end), replace(interval, end=end), state, scoring.lateness)
 
 

@@ -11,7 +11,7 @@ from anomaliz.core.types import Floats, Stamps
 from anomaliz.pipelines.definition import Pipeline
 from anomaliz.sources.grid import Grid
 from anomaliz.sources.joining import JoinedSeries, join
-from anomaliz.sources.readings import Readings, joined
+from anomaliz.sources.readings import joined
 from anomaliz.sources.source import Source
 
 

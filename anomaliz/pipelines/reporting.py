@@ -5,13 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from anomaliz.core.panel import Panel
+from anomaliz.core.panel import Panel, PanelVerdicts
 from anomaliz.core.types import Flags
 from anomaliz.pipelines.definition import Pipeline
 from anomaliz.pipelines.outcome import Kind, Latest, Report
-from anomaliz.pipelines.writing import Writer
 from anomaliz.pipelines.policies.policies import Decisions
-from anomaliz.core.panel import PanelVerdicts
+from anomaliz.pipelines.writing import Writer
 from anomaliz.store.state import Totals
 
 

@@ -1,16 +1,15 @@
 """Scores rows of a panel, and says what is to be written of them and where the next job goes on.
 
- snapshot ...... watermark ...... end        stamps, a step apart
-    │ judged again,  │ judged and
-    │ late points    │ written
-    │ are written    │
- memory                                       the next snapshot lies `lateness` before the end
+snapshot ...... watermark ...... end        stamps, a step apart
+   │ judged again,  │ judged and
+   │ late points    │ written
+   │ are written    │
+memory                                       the next snapshot lies `lateness` before the end
 """
 
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 import numpy as np
 
@@ -24,8 +23,8 @@ from anomaliz.pipelines.outcome import Kind, Outcome
 from anomaliz.pipelines.policies.policies import Decisions, Policies
 from anomaliz.pipelines.progress import Interval, Memory, Written
 from anomaliz.pipelines.reporting import scored_report
-from anomaliz.pipelines.writing import Writer
 from anomaliz.pipelines.times import ns
+from anomaliz.pipelines.writing import Writer
 from anomaliz.sinks.sink import Samples
 from anomaliz.sources.source import Source
 from anomaliz.store.state import PipelineState, Totals
@@ -68,10 +67,10 @@ class Scoring:
     def most(self, state: PipelineState | None) -> np.timedelta64:
         """Return the longest time that one job scores."""
         series = max(len(Written.of(state).labels), 1)
-        return cast(np.timedelta64, max(min(MOST_STAMPS, MOST_POINTS // series), 1) * self.step)
+        return max(min(MOST_STAMPS, MOST_POINTS // series), 1) * self.step
 
     def read(self, source: Source, interval: Interval) -> Panel:
-        """Return the rows of `interval` and those before that bear upon them; SourceError without an answer."""
+        """Return the rows of `interval` and those before that bear on them; SourceError without answer."""
         least = 0.0 if self.pipeline.context_window is None else ns(self.pipeline.context_window) / self.step
         rows = max(self._model.reach + SETTLING, int(np.ceil(least)))
         return self._context.read(source, interval.snapshot - rows * self.step, interval.end)
@@ -121,9 +120,7 @@ class Scoring:
         before = panel.until(interval.snapshot)
         return replace(memory, model=self._model.score(before, min(SETTLING, len(before)), None)[1])
 
-    def _judge(
-        self, panel: Panel, start: np.datetime64, end: np.datetime64, memory: Memory
-    ) -> Judged | None:
+    def _judge(self, panel: Panel, start: np.datetime64, end: np.datetime64, memory: Memory) -> Judged | None:
         """Judge the rows of [start, end); None where that is none."""
         panel = panel.until(end)
         newest = len(panel.since(start))

@@ -27,7 +27,7 @@ from anomaliz.training.pipeline import train as train_bundle
 
 VALIDATED_ROWS = 288
 """Newest rows of the training that a new model is tried on."""
-MOST_ANOMALOUS = 0.2
+MOST_ANOMALOUS = 0.5
 """Share of them that it may find anomalous: beyond, it has not learnt what is normal."""
 
 

@@ -42,6 +42,13 @@ class Task:
     """Of the state, in the store."""
 
     @property
+    def interval(self) -> tuple[np.datetime64, np.datetime64]:
+        """What a backfill scores, [start, end)."""
+        assert self.start is not None
+        assert self.end is not None
+        return self.start, self.end
+
+    @property
     def seconds(self) -> float:
         """How long it may take."""
         return self.pipeline.train.timeout if self.kind == "train" else self.pipeline.score.timeout
@@ -68,13 +75,12 @@ def _backfill(task: Task, source: Source) -> Outcome:
 
     A pipeline without a model is first fitted on the history before the start.
     """
-    assert task.start is not None
-    assert task.end is not None
+    start, end = task.interval
     if task.model is None and task.pipeline.bundle is None:
-        return train(task.pipeline, task.settings, source, task.start)
+        return train(task.pipeline, task.settings, source, start)
     scoring = _scoring(task, context=None)
-    first = task.start if task.state is None else task.state.watermark
-    interval = Interval(first, first, min(task.end, first + scoring.most(task.state)))
+    first = start if task.state is None else task.state.watermark
+    interval = Interval(first, first, min(end, first + scoring.most(task.state)))
     return scoring.score("backfill", scoring.read(source, interval), interval, task.state, 0 * scoring.step)
 
 

@@ -42,7 +42,7 @@ class Writer:
     def by_feature(
         self, name: str, times: Stamps, labels: Sequence[Labels], values: Floats, written: Flags
     ) -> Iterator[Samples]:
-        """Yield a series for each feature of `values (n, k, f)`; the label is there where there are several."""
+        """Yield a series for each feature of `values (n, k, f)`, by a label where there are several."""
         if name not in self._pipeline.score.write:
             return
         for i, feature in enumerate(self._pipeline.features):
@@ -68,7 +68,7 @@ class Writer:
         given = self._pipeline.series_name(name)
         for column in np.flatnonzero(there.any(axis=0)).tolist():
             rows = there[:, column]
-            yield Samples(labels[column] | {NAME: given}, times[rows], rounded[rows, column])
+            yield Samples({**labels[column], NAME: given}, times[rows], rounded[rows, column])
 
 
 def significant(values: Floats) -> Floats:

@@ -27,7 +27,12 @@ def command(*arguments: str | Path) -> list[str]:
 
 def run(site: Site, *arguments: str | Path, code: int = 0) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        command(*arguments), capture_output=True, text=True, env=environment(site), cwd=site.folder, check=False
+        command(*arguments),
+        capture_output=True,
+        text=True,
+        env=environment(site),
+        cwd=site.folder,
+        check=False,
     )
     assert done.returncode == code, done.stderr
     return done
@@ -46,7 +51,8 @@ def now(site: Site) -> np.datetime64:
     return newest
 
 
-def test_check_shows_the_frame_and_what_would_be_written(site: Site, now: np.datetime64) -> None:
+@pytest.mark.usefixtures("now")
+def test_check_shows_the_frame_and_what_would_be_written(site: Site) -> None:
     said = run(site, "check", site.file).stdout
     assert "pipeline load" in said
     assert "1 series, 12 stamps, 100% of the points there" in said
@@ -74,7 +80,8 @@ def test_score_trains_first_and_list_tells_how_far_it_came(site: Site, now: np.d
     assert f"{str(now)[:19]}Z" in run(site, "list", site.file).stdout
 
 
-def test_train_says_what_it_learnt_from(site: Site, now: np.datetime64) -> None:
+@pytest.mark.usefixtures("now")
+def test_train_says_what_it_learnt_from(site: Site) -> None:
     assert "1 series, 2016 rows" in run(site, "train", site.file, "load").stdout
 
 

@@ -2,15 +2,14 @@
 
 import json
 import sqlite3
-from pathlib import Path
 
 import numpy as np
 import pytest
+from pipeline_site import STEP, TRAINED, Site, daily, stamp
 
 from anomaliz.core.errors import AnomalizError, SourceError, StoreError
 from anomaliz.pipelines.scoring import MOST_STAMPS
 from anomaliz.pipelines.work import work
-from pipeline_site import STEP, TRAINED, Site, daily, stamp
 
 HOUR = np.timedelta64(1, "h").astype("timedelta64[ns]")
 
@@ -48,7 +47,7 @@ def test_nothing_is_written_twice_within_a_step(trained: Site) -> None:
     assert (again.report.status, again.report.points, again.report.samples) == ("ok", 0, 0)
 
 
-def test_many_small_runs_write_what_one_large_run_writes(site: Site, tmp_path: Path) -> None:
+def test_many_small_runs_write_what_one_large_run_writes(site: Site) -> None:
     site.run("train", TRAINED)
     site.run("score", TRAINED)
     at_once = work(site.books.task("score", site.pipeline, TRAINED + 12 * STEP))
@@ -234,7 +233,7 @@ def test_a_model_that_finds_most_of_the_present_anomalous_is_not_taken(trained: 
         train={"periods": [{"start": "2026-03-02", "end": "2026-03-12"}], "exclude": []},
         data_range=[0, 100],
     )
-    with pytest.raises(AnomalizError, match="can score none|anomalous"):
+    with pytest.raises(AnomalizError, match=r"can score none|anomalous"):
         trained.run("train", TRAINED + 600 * STEP)
 
 
@@ -319,5 +318,3 @@ def test_a_damaged_file_of_what_was_read_is_read_again(trained: Site) -> None:
     (file,) = (trained.settings.pipelines.folder / "context").glob("*.npz")
     file.write_bytes(file.read_bytes()[:1000])
     assert trained.run("score", TRAINED + STEP).report.points == 1
-
-

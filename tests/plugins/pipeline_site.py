@@ -1,4 +1,4 @@
-"""A site: a SQLite database of metrics, a file of pipelines, and jobs that are run at any time of the clock."""
+"""A site: a database of metrics, a file of pipelines, and jobs that are run at any time of the clock."""
 
 import json
 import sqlite3
@@ -93,9 +93,7 @@ class Site:
     def store(self) -> Store:
         return self.books.store
 
-    def insert(
-        self, times: np.ndarray, values: np.ndarray, host: str = "a", metric: str = "load"
-    ) -> None:
+    def insert(self, times: np.ndarray, values: np.ndarray, host: str = "a", metric: str = "load") -> None:
         stamps = np.datetime_as_string(times.astype("datetime64[s]"))
         rows = [
             (stamp.replace("T", " "), metric, float(value), host)
