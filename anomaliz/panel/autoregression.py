@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from anomaliz.core.types import Floats
-from anomaliz.panel.columns import LONGEST_MEAN, STANDS_FOR, Columns
+from anomaliz.panel.columns import LONGEST_MEAN, RECENT, STANDS_FOR, Columns
 from anomaliz.panel.member import Learnt, Member, Reading
 
 
@@ -13,7 +13,7 @@ class Autoregression(Member):
     """Ridge regression of a value on those of the rows before it and on the daily median, in closed form.
 
     With `across` on those of all features of the series, else on its own alone. `horizon` rows lie between the
-    newest regressor and the row. After Hoerl and Kennard, "Ridge regression" (Technometrics 1970).
+    newest regressor and the row; the oldest regressor is at most RECENT rows before it. After Hoerl and Kennard, "Ridge regression" (Technometrics 1970).
     """
 
     def __init__(
@@ -27,7 +27,7 @@ class Autoregression(Member):
 
     @property
     def reach(self) -> int:
-        return self.horizon + self.lags - 1 + STANDS_FOR
+        return RECENT + STANDS_FOR
 
     def learn(self, columns: Columns) -> Learnt:
         width = columns.n_features if self.across else 1

@@ -61,9 +61,9 @@ class Block:
         """Rows before a row that its reading can depend on."""
         return max(member.reach for member in self.members)
 
-    def fit(self, values: Floats, tail_quantile: float) -> tuple[LearntSeries, BlockReading]:
+    def fit(self, values: Floats, next_place: int, tail_quantile: float) -> tuple[LearntSeries, BlockReading]:
         """Learn from `values (n, b, f)`, NaN = missing or not normal; return what is learnt, and the reading
-        of those rows.
+        of those rows. `next_place` is that of the row after them in the day.
         """
         n = len(values)
         flat = values.reshape(n, -1)
@@ -73,7 +73,7 @@ class Block:
         columns = self._columns(spreads, n, _before(daily, n))
         by_column = {"centre": normalizer.centre, "spread": normalizer.spread}
         if daily is not None:
-            by_column["daily"] = daily[n:].astype(np.float32)
+            by_column["daily"] = np.roll(daily[n:], next_place, axis=0).astype(np.float32)
         readings = []
         for member in self.members:
             learnt = member.learn(columns)
@@ -160,9 +160,8 @@ class Block:
         """Return for each column which member speaks for it, the one with the smallest median residual, and
         the band that holds most of its residuals.
         """
-        residuals = [
-            columns.newest - reading.expected for reading in readings if reading.expected is not None
-        ]
+        residuals = [columns.newest - reading.expected for reading in readings if reading.expected is not None]
+        residuals = residuals or [columns.newest]
         sizes = np.stack([quantiles(np.abs(residual), 0.5) for residual in residuals])
         best = np.argmin(np.nan_to_num(sizes, nan=np.inf), axis=0)
         chosen = _chosen(residuals, best)
@@ -172,7 +171,7 @@ class Block:
     def _expected(self, readings: Sequence[Reading], learnt: LearntSeries) -> list[Floats]:
         """Return the expected values and their band in the unit of the data, `(n, b, f)` each."""
         known = learnt.by_column
-        found = [reading.expected for reading in readings if reading.expected is not None]
+        found = [reading.expected for reading in readings if reading.expected is not None] or [readings[0].errors[0]]
         expected = _chosen(found, known["speaker"])
         normalizer = RobustNormalizer(known["centre"], known["spread"])
         parts = [expected, expected + known["lower"], expected + known["upper"]]

@@ -10,6 +10,8 @@ from anomaliz.preprocessing.gaps import forward_fill
 
 STANDS_FOR = 12
 """Rows for which a value stands in for missing ones after it, where a forecast needs one."""
+RECENT = 32
+"""Rows before the newest that a forecast may look at."""
 LONGEST_MEAN = 144
 """Rows of the longest mean of deviations from the day."""
 
@@ -35,12 +37,14 @@ class Columns:
         """`(n, c)`."""
         return self.values[len(self.values) - self.n :]
 
-    @cached_property
-    def filled(self) -> Floats:
-        """The values, each standing for missing ones after it, `(m, c)`."""
-        return forward_fill(self.values, STANDS_FOR)
-
     def before(self, by: int) -> Floats:
-        """Return the filled values `by` rows before each of the newest, `(n, c)`."""
-        end = len(self.values) - by
-        return self.filled[end - self.n : end]
+        """Return the values `by` rows before each of the newest, `by` at most RECENT, `(n, c)`.
+
+        A value stands for missing ones after it.
+        """
+        end = len(self._filled) - by
+        return self._filled[end - self.n : end]
+
+    @cached_property
+    def _filled(self) -> Floats:
+        return forward_fill(self.values[len(self.values) - self.n - RECENT - STANDS_FOR :], STANDS_FOR)

@@ -28,7 +28,7 @@ MIN_ROWS = 100
 """Normal rows of every feature that a series must have to be learnt."""
 LEAST_DAYS = 3
 """Of training from which on a time of day is compared with that of earlier days."""
-BLOCK_CELLS = 2**20
+BLOCK_CELLS = 2**17
 """Values of the series that are worked on at once: so much stays in a processor's cache, and bounds memory."""
 DECIDING = 500
 """Series that the threshold is read off: one alike for all needs no more."""
@@ -65,7 +65,7 @@ class PanelModel:
         The threshold, unless it is given, is the score that one series reaches in one run of rows in
         `alert_budget` points. Raises DataError where no series has 100 normal rows of every feature.
         """
-        period = rows_a_day(step) if len(panel) * step >= LEAST_DAYS * DAY else 0
+        period = rows_a_day(step) if len(panel) * step >= np.timedelta64(int(LEAST_DAYS * 86400), "s") else 0
         enough = _enough(panel, normal)
         known = np.flatnonzero(enough)
         if not len(known):
@@ -74,10 +74,12 @@ class PanelModel:
                 "train on a longer window"
             )
         block = Block(members_of(len(panel.features), period), len(panel.features), period)
+        after = panel.times[-1:] + step
+        next_place = int(place_in_day(after, step, period)[0]) if period else 0
         parts, fused = [], np.empty((len(panel), len(known)))
         for positions in _blocks(len(known), (len(panel) + block.reach) * len(panel.features)):
             values = _normal_values(panel, normal, known[positions])
-            learnt, reading = block.fit(values, tail_quantile)
+            learnt, reading = block.fit(values, next_place, tail_quantile)
             parts.append(learnt)
             fused[:, positions] = reading.fused
         short, _ = remembered(fused, np.zeros(len(known)))

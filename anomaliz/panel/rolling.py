@@ -8,7 +8,6 @@ import numpy as np
 
 from anomaliz.core.types import Floats
 
-
 def trailing_sum(values: Floats, length: int, n: int) -> Floats:
     """Return the sums of the newest `n` rows of `values (m, c)`, each with the `length - 1` before it, `(n, c)`.
 

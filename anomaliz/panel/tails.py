@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -44,7 +45,7 @@ class PanelTails:
 
     def to_arrays(self, name: str) -> dict[str, Floats]:
         """Return what `from_arrays` reads, in single precision: there are many."""
-        return {f"{name}/{key}": array.astype(np.float32) for key, array in vars(self).items()}
+        return {f"{name}/{field.name}": getattr(self, field.name).astype(np.float32) for field in fields(self)}
 
     @classmethod
     def from_arrays(cls, name: str, arrays: Mapping[str, Floats]) -> Self:
@@ -66,16 +67,21 @@ class PanelTails:
         return surprise
 
     def _interpolated(self, errors: Floats) -> Floats:
-        reached = np.zeros(errors.shape, np.intp)
-        for knot in self.knots:
+        reached = np.zeros(errors.shape, np.int8)
+        for knot in self.knots[1:-1]:
             reached += errors >= knot
-        left = np.clip(reached - 1, 0, KNOTS - 2)
-        low, high = (np.take_along_axis(self.knots, left + i, axis=0) for i in (0, 1))
-        bottom, top = (np.take_along_axis(self.knot_surprise, left + i, axis=0) for i in (0, 1))
-        width = high - low
-        share = np.divide(errors - low, width, out=np.ones(errors.shape), where=width > 0)
-        found: Floats = bottom + np.clip(share, 0, 1) * (top - bottom)
-        return np.where(np.isnan(errors), np.nan, found)
+        columns = errors[0].size
+        place = reached * np.intp(columns) + np.arange(columns).reshape(errors.shape[1:])
+        low, bottom, slope = (np.take(part, place) for part in self._segments)
+        return np.clip(bottom + slope * (errors - low), self.knot_surprise[0], self.knot_surprise[-1])
+
+    @cached_property
+    def _segments(self) -> tuple[Floats, Floats, Floats]:
+        """Where each piece of the empirical part begins, its surprise there, and how steep it is."""
+        width = np.diff(self.knots, axis=0)
+        rise = np.diff(self.knot_surprise, axis=0)
+        slope = np.divide(rise, width, out=np.zeros(rise.shape), where=width > 0)
+        return self.knots[:-1], self.knot_surprise[:-1], slope
 
 
 def quantiles(values: Floats, quantile: float) -> Floats:

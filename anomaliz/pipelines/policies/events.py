@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 
 from anomaliz.core.types import Flags, Stamps
-from anomaliz.pipelines.policies.memory import Memory
+from anomaliz.pipelines.policies.memory import NEVER, Memory
 
 FORGOTTEN = np.timedelta64(7, "D")
 FORGOTTEN_STEPS = 100
@@ -52,7 +52,9 @@ class Events:
     def remembered(self, memory: Memory, newest: np.datetime64) -> Memory:
         """Return the memory of those series that, after the `newest` stamp, differ from new ones."""
         time = int(newest.astype("datetime64[ns]").astype(np.int64))
-        differs = (memory.run > 0) | memory.open | (memory.quiet_until > time) | (self.warm_up > 0)
+        # What is over is as if it had never been, however the stamps were divided.
+        memory.quiet_until[memory.quiet_until <= time] = NEVER
+        differs = (memory.run > 0) | memory.open | (memory.quiet_until > NEVER) | (self.warm_up > 0)
         return memory.part(differs & ~self._forgotten(time, memory))
 
     def _welcome(self, time: int, present: Flags, memory: Memory) -> None:

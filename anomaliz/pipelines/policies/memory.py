@@ -49,7 +49,7 @@ class Memory:
             arrays = unpack(content)
             text = arrays["keys"].tobytes().decode()
             return cls(text.split("\n") if text else [], **{name: arrays[name] for name in ARRAYS})
-        except (ValueError, KeyError, OSError, EOFError):
+        except (ValueError, KeyError):
             raise StoreError(
                 "what the policies remembered cannot be read: remove the pipeline's state to begin anew"
             ) from None
