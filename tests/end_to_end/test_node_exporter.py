@@ -35,11 +35,7 @@ class Example:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.node, self.prometheus, self.service = (
-            ("127.0.0.1", port()),
-            ("127.0.0.1", port()),
-            ("127.0.0.1", port()),
-        )
+        self.node, self.prometheus, self.service = (f"127.0.0.1:{port()}" for _ in range(3))
         for name in ("node_exporter/prometheus.yml", "node_exporter/pipelines.yaml", "prometheus/rules.yml"):
             file = folder / "deploy" / name
             file.parent.mkdir(parents=True, exist_ok=True)
@@ -48,8 +44,8 @@ class Example:
         self.commands = [shlex.split(self._on_free_ports(line)) for line in block.splitlines()]
 
     def _on_free_ports(self, text: str) -> str:
-        for usual, (host, free) in (("9100", self.node), ("9090", self.prometheus), ("8000", self.service)):
-            text = text.replace(f"localhost:{usual}", f"{host}:{free}")
+        for usual, free in (("9100", self.node), ("9090", self.prometheus), ("8000", self.service)):
+            text = text.replace(f"localhost:{usual}", free)
         return text
 
     def command(self, name: str, *arguments: str) -> list[str]:
@@ -64,11 +60,13 @@ class Example:
     @property
     def environment(self) -> dict[str, str]:
         plain = {name: value for name, value in os.environ.items() if not name.startswith("ANOMALIZ_")}
-        url, service = f"http://127.0.0.1:{self.prometheus[1]}", str(self.service[1])
-        return plain | {"ANOMALIZ__SOURCES__PROMETHEUS__URL": url, "ANOMALIZ__API__PORT": service}
+        return plain | {
+            "ANOMALIZ__SOURCES__PROMETHEUS__URL": f"http://{self.prometheus}",
+            "ANOMALIZ__API__PORT": self.service.split(":")[1],
+        }
 
     def asked(self, query: str) -> list[dict[str, Any]]:
-        url = f"http://127.0.0.1:{self.prometheus[1]}/api/v1/query"
+        url = f"http://{self.prometheus}/api/v1/query"
         found: list[dict[str, Any]] = httpx.get(url, params={"query": query}).json()["data"]["result"]
         return found
 
@@ -125,24 +123,20 @@ def background(command: list[str], example: Example, log: Path) -> Iterator["sub
 def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Example]:
     """The example with node_exporter and Prometheus running, and two hours of history."""
     example = Example(tmp_path_factory.mktemp("example"))
-    node = example.command("node_exporter")
+    node, prometheus = example.command("node_exporter"), example.command("prometheus")
     node[0] = program("prometheus-node-exporter", "prometheus-node-exporter")
-    listening = f"{example.node[0]}:{example.node[1]}"
-    prometheus = example.command("prometheus")
     prometheus[0] = program("prometheus", "prometheus")
-    place = f"{example.prometheus[0]}:{example.prometheus[1]}"
-    more = [f"--web.listen-address={place}", f"--storage.tsdb.path={example.folder / 'data'}"]
-    configured = example.folder / "deploy/node_exporter/prometheus.yml"
-    prometheus = [part.replace("deploy/node_exporter/prometheus.yml", str(configured)) for part in prometheus]
+    node += [f"--web.listen-address={example.node}"]
+    prometheus += [
+        f"--web.listen-address={example.prometheus}",
+        f"--storage.tsdb.path={example.folder / 'data'}",
+    ]
+    prometheus = [part.replace("=deploy", f"={example.folder / 'deploy'}") for part in prometheus]
     with (
-        running(
-            [*node, f"--web.listen-address={listening}"],
-            f"http://{listening}/metrics",
-            example.folder / "node.log",
-        ),
-        running([*prometheus, *more], f"http://{place}/-/ready", example.folder / "prometheus.log"),
+        running(node, f"http://{example.node}/metrics", example.folder / "node.log"),
+        running(prometheus, f"http://{example.prometheus}/-/ready", example.folder / "prometheus.log"),
     ):
-        settings = RemoteWriteSettings.model_validate({"url": f"http://{place}"})
+        settings = RemoteWriteSettings.model_validate({"url": f"http://{example.prometheus}"})
         with closing(RemoteWriteSink(settings, example.folder / "queue")) as sink:
             sink.write(list(remembered(example)))
             sink.flush()
@@ -159,32 +153,47 @@ def test_checked_before_it_runs_the_queries_have_data(example: Example) -> None:
     assert "node" in done.stdout
 
 
+def used() -> set[str]:
+    """Return the service's metrics that the shipped rules and the dashboard ask for."""
+    files = ("prometheus/rules.yml", "grafana/anomaliz.json")
+    text = "".join((ROOT / "deploy" / name).read_text() for name in files)
+    return set(re.findall(r"anomaly_detector_\w+", text))
+
+
+def shown(metrics: str) -> set[str]:
+    """Return the names of /metrics, of summaries those of their parts."""
+    kinds = dict(re.findall(r"^# TYPE (\S+) (\w+)", metrics, re.MULTILINE))
+    parts = {
+        f"{name}_{part}" for name, kind in kinds.items() if kind == "summary" for part in ("sum", "count")
+    }
+    return set(kinds) | parts
+
+
 def test_scores_come_back_to_prometheus(example: Example) -> None:
     log = example.folder / "run.log"
+    (query,) = (part.removeprefix("query=") for part in example.command("curl") if part.startswith("query="))
     with background(example.anomaliz("run"), example, log) as process:
-        try:
-            running_still = lambda: process.poll() is None  # noqa: E731
-            (asked,) = (part for part in example.command("curl")[-1:])
-            scores = example.wait_for(asked.removeprefix("query="), running_still)
-            assert [one["metric"]["instance"] for one in scores] == [f"127.0.0.1:{example.node[1]}"]
-            assert 0 <= float(scores[0]["value"][1]) <= 40
-            # Scraped from the service and written by it, each of these is there once.
-            assert [one["metric"].get("job") for one in scores] in ([None], ["node"])
-            ok = 'anomaly_detector_runs_total{pipeline="node",status="ok"} > 0'
-            example.wait_for(ok, running_still)
-            assert example.asked('up{job="anomaliz"} == 1')
-            assert {one["metric"]["feature"] for one in example.asked("contribution")} == {
-                "cpu",
-                "memory",
-                "load",
-            }
-        except AssertionError as error:
-            raise AssertionError(f"{error}: {log.read_text()[-2000:]}") from error
+
+        def alive() -> bool:
+            assert process.poll() is None, log.read_text()[-2000:]
+            return True
+
+        (score,) = example.wait_for(query, alive)
+        assert 0 <= float(score["value"][1]) <= 40
+        shares = example.wait_for("contribution", alive)
+        assert {one["metric"]["feature"] for one in shares} == {"cpu", "memory", "load"}
+        example.wait_for('anomaly_detector_runs_total{pipeline="node",kind="score",status="ok"} > 0', alive)
+        assert example.asked('up{job="anomaliz"} == 1')
+        # The service shows the scores, too: of what it writes and what is scraped of it, one is kept.
+        assert [one["metric"] for one in example.asked("anomaly_score")] == [
+            {"__name__": "anomaly_score", "instance": example.node, "pipeline": "node"}
+        ]
+        assert used() <= shown(httpx.get(f"http://{example.service}/metrics").text)
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0, log.read_text()[-2000:]
 
 
 def test_the_rules_that_it_loads_are_those_that_are_shipped(example: Example) -> None:
-    groups = httpx.get(f"http://127.0.0.1:{example.prometheus[1]}/api/v1/rules").json()["data"]["groups"]
+    groups = httpx.get(f"http://{example.prometheus}/api/v1/rules").json()["data"]["groups"]
     loaded = {rule["name"] for group in groups for rule in group["rules"]}
     assert loaded == set(re.findall(r"- alert: (\w+)", (ROOT / "deploy/prometheus/rules.yml").read_text()))
