@@ -19,7 +19,7 @@ from anomaliz.pipelines.loading.document import Document, Named
 from anomaliz.pipelines.loading.files import definition_files
 from anomaliz.pipelines.loading.part import Part, Steps
 from anomaliz.pipelines.loading.references import FORM, BrokenReferenceError, expanded
-from anomaliz.pipelines.loading.refusal import Subject, dotted, shown
+from anomaliz.pipelines.loading.refusal import Subject, dotted, plain, shown
 from anomaliz.pipelines.loading.secrets import literal_secrets
 from anomaliz.pipelines.loading.variables import Override, overrides, with_override
 from anomaliz.pipelines.systems import SINK_TYPES, SOURCE_TYPES, SinkSettings, SourceSettings
@@ -60,7 +60,7 @@ def read_pipeline(tree: object, definitions: Definitions) -> Pipeline:
     """
     if not isinstance(tree, Mapping):
         raise ConfigError("a pipeline must be a mapping with a name")
-    raw = Raw("pipeline", str(tree.get("name", "without a name")), ())
+    raw = Raw("pipeline", plain(str(tree.get("name", "without a name"))), ())
     pipeline = raw.validated(Pipeline, tree)
     raw.require_systems(pipeline, definitions)
     return pipeline

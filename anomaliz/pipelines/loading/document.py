@@ -9,7 +9,7 @@ from anomaliz.core.errors import ConfigError
 from anomaliz.core.suggestion import nearest
 from anomaliz.pipelines.definition import definition_name
 from anomaliz.pipelines.loading.part import Part
-from anomaliz.pipelines.loading.refusal import shown
+from anomaliz.pipelines.loading.refusal import plain, shown
 
 DEFAULTS, PIPELINES, SOURCES, SINKS = "defaults", "pipelines", "sources", "sinks"
 SECTIONS = {DEFAULTS: "a mapping", PIPELINES: "a list", SOURCES: "a mapping", SINKS: "a mapping"}
@@ -77,7 +77,9 @@ def _systems(section: Part | None, noun: str) -> Iterator[Named]:
         part = section and section.child(str(name))
         if part is None or not isinstance(part.value, dict):
             place = part.place if part else ""
-            raise ConfigError(f"{place}: {noun} {name} must be a mapping with a type", field=str(name))
+            raise ConfigError(
+                f"{place}: {noun} {plain(str(name))} must be a mapping with a type", field=str(name)
+            )
         yield _named(part, name, noun)
 
 

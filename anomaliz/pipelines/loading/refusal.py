@@ -17,8 +17,11 @@ from anomaliz.pipelines.loading.part import Steps
 
 UNKNOWN, MISSING, NO_TEXT = "extra_forbidden", "missing", "invalid_key"
 
+LONGEST = 80
+"""Characters of a value, or of a name, that are shown."""
+
 _short = Repr()
-_short.maxstring = _short.maxother = 80
+_short.maxstring = _short.maxother = LONGEST
 _VERBS = ("must", "needs", "takes", "knows")
 _SHOULD = re.compile(r"^\w+ should ")
 _INSTANCE = re.compile(r" or instance of \w+")
@@ -103,9 +106,14 @@ def shown(value: object) -> str:
     return json.dumps(value) if value is None or isinstance(value, bool) else _short.repr(value)
 
 
+def plain(name: str) -> str:
+    """Return a name as it is, or quoted and cut where it would break a sentence."""
+    return name if name.isprintable() and len(name) <= LONGEST else shown(name)
+
+
 def dotted(steps: Steps) -> str:
     """Return the way as text, as in `train.periods[0].start`."""
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{plain(step)}" for step in steps)
     return text.removeprefix(".")
 
 
