@@ -1,0 +1,49 @@
+"""What training learnt of many series, as arrays that can be cut by series and put together."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class LearntSeries:
+    """What is known of `k` series of `f` features."""
+
+    by_column: Arrays
+    """`(..., k * f)` each; the features of a series lie side by side."""
+    by_series: Arrays
+    """`(..., k)` each."""
+
+    def of(self, series: NDArray[np.intp], n_features: int) -> Self:
+        """Return what is known of some of the series, in the order of their positions `(b,)`."""
+        columns = (series[:, np.newaxis] * n_features + np.arange(n_features)).ravel()
+        return type(self)(
+            {name: array[..., columns] for name, array in self.by_column.items()},
+            {name: array[..., series] for name, array in self.by_series.items()},
+        )
+
+    def of_member(self, name: str) -> Arrays:
+        """Return what a member has learnt, without its name before the keys."""
+        prefix = f"{name}/"
+        return {
+            key.removeprefix(prefix): array for key, array in self.by_column.items() if key.startswith(prefix)
+        }
+
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Return the series of all parts, one part's after the other's."""
+        return cls(
+            *(
+                {name: np.concatenate([part[name] for part in arrays], axis=-1) for name in arrays[0]}
+                for arrays in ([part.by_column for part in parts], [part.by_series for part in parts])
+            )
+        )
+
+    def with_series(self, arrays: Arrays) -> Self:
+        """Return these series with more that is known of each."""
+        return type(self)(self.by_column, {**self.by_series, **arrays})

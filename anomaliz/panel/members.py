@@ -1,0 +1,27 @@
+"""Which members a panel gets: one set for one metric a series and one for several, the same for all data."""
+
+from collections.abc import Sequence
+
+from anomaliz.panel.autoregression import Autoregression
+from anomaliz.panel.member import Member
+from anomaliz.panel.seasonal_residual import SeasonalResidual
+from anomaliz.panel.shifts import LevelShift, VarianceShift
+
+
+def members_of(n_features: int, period: int) -> Sequence[Member]:
+    """Return the members for series of `n_features` with `period` rows a day (0 = unknown)."""
+    members = _single() if n_features == 1 else _several()
+    return [member for member in members if period or not member.seasonal]
+
+
+def _single() -> Sequence[Member]:
+    return [SeasonalResidual(), LevelShift(), VarianceShift(), Autoregression("autoregression")]
+
+
+def _several() -> Sequence[Member]:
+    return [
+        Autoregression("autoregression"),
+        Autoregression("autoregression_two_steps", horizon=2),
+        Autoregression("vector_autoregression", across=True),
+        Autoregression("vector_autoregression_two_steps", horizon=2, across=True),
+    ]

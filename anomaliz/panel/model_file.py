@@ -1,0 +1,43 @@
+"""A panel model as bytes: arrays, and JSON for the rest."""
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from anomaliz.core.errors import BundleError
+from anomaliz.panel.learnt import LearntSeries
+
+FORMAT = 1
+FACTS = "facts"
+BY_COLUMN, BY_SERIES = "column/", "series/"
+
+
+def dump(facts: Mapping[str, Any], learnt: LearntSeries) -> bytes:
+    """Return what `load` reads."""
+    arrays = {BY_COLUMN + name: array for name, array in learnt.by_column.items()}
+    arrays |= {BY_SERIES + name: array for name, array in learnt.by_series.items()}
+    arrays[FACTS] = np.frombuffer(json.dumps({"format": FORMAT, **facts}).encode(), np.uint8)
+    file = io.BytesIO()
+    np.savez(file, allow_pickle=False, **arrays)
+    return file.getvalue()
+
+
+def load(content: bytes) -> tuple[dict[str, Any], LearntSeries]:
+    """Return the facts and what was learnt; BundleError for what is no model, or one of another format."""
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        facts = json.loads(arrays.pop(FACTS).tobytes())
+        if facts.pop("format") != FORMAT:
+            raise BundleError("the model is of another format than this release reads: train it again")
+    except (AttributeError, KeyError, TypeError, ValueError, EOFError, OSError, zipfile.BadZipFile):
+        raise BundleError("the model cannot be read: train it again") from None
+    return facts, LearntSeries(_of(BY_COLUMN, arrays), _of(BY_SERIES, arrays))
+
+
+def _of(prefix: str, arrays: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
