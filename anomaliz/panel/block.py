@@ -15,6 +15,7 @@ from anomaliz.panel.columns import LONGEST_MEAN, Columns
 from anomaliz.panel.day import earlier_days
 from anomaliz.panel.learnt import LearntSeries
 from anomaliz.panel.member import Member, Reading
+from anomaliz.panel.memory import remembered
 from anomaliz.panel.rolling import divided
 from anomaliz.panel.tails import PanelTails, quantiles
 from anomaliz.preprocessing.robust import RobustNormalizer
@@ -62,9 +63,10 @@ class Block:
         """Rows before a row that its reading can depend on."""
         return max(member.reach for member in self.members)
 
-    def fit(self, values: Floats, next_place: int, tail_quantile: float) -> tuple[LearntSeries, BlockReading]:
-        """Learn from `values (n, b, f)`, NaN = missing or not normal; return what is learnt, and the reading
-        of those rows. `next_place` is that of the row after them in the day.
+    def fit(self, values: Floats, next_place: int, tail_quantile: float) -> tuple[LearntSeries, Floats]:
+        """Learn from `values (n, b, f)`, NaN = missing or not normal; return it and those rows' surprise.
+
+        `next_place` is that of the row after them in the day. The surprise is `(n, b)`.
         """
         n = len(values)
         flat = values.reshape(n, -1)
@@ -83,8 +85,11 @@ class Block:
         by_column |= self._scales(readings) | self._expectation(columns, readings)
         draft = LearntSeries(by_column, {})
         tails = PanelTails.fit(self._errors(readings, draft), tail_quantile)
-        learnt_series = LearntSeries(by_column, tails.to_arrays("tails"))
-        return learnt_series, self._reading(readings, learnt_series)
+        draft = LearntSeries(by_column, tails.to_arrays("tails"))
+        short, _ = remembered(self._reading(readings, draft).fused, np.zeros(values.shape[1]))
+        fused_tails = PanelTails.fit(short, tail_quantile)
+        by_series = {**draft.by_series, **fused_tails.to_arrays("fused")}
+        return LearntSeries(by_column, by_series), fused_tails.surprise(short)
 
     def read(self, values: Floats, n: int, place: NDArray[np.int64], learnt: LearntSeries) -> BlockReading:
         """Read the newest `n` rows of `values (m, b, f)`.

@@ -76,23 +76,23 @@ class PanelModel:
         block = Block(members_of(len(panel.features), period), len(panel.features), period)
         after = panel.times[-1:] + step
         next_place = int(place_in_day(after, step, period)[0]) if period else 0
-        parts, fused = [], np.empty((len(panel), len(known)))
+        stride = -(-len(known) // DECIDING)
+        parts, surprises = [], []
         for positions in _blocks(len(known), (len(panel) + block.reach) * len(panel.features)):
             values = _normal_values(panel, normal, known[positions])
-            learnt, reading = block.fit(values, next_place, tail_quantile)
+            learnt, surprise = block.fit(values, next_place, tail_quantile)
             parts.append(learnt)
-            fused[:, positions] = reading.fused
-        short, _ = remembered(fused, np.zeros(len(known)))
-        tails = PanelTails.fit(short, tail_quantile)
-        learnt = LearntSeries.joined(parts).with_series(tails.to_arrays("fused"))
+            surprises.append(surprise[:, -positions.start % stride :: stride])
+        if threshold is None:
+            threshold = _threshold(np.concatenate(surprises, axis=1), alert_budget)
         return cls(
             labels=tuple(panel.labels[i] for i in known),
             features=panel.features,
             step=step,
             period=period,
-            threshold=_threshold(tails.surprise(short), alert_budget) if threshold is None else threshold,
+            threshold=threshold,
             left_out=tuple(panel.labels[i] for i in np.flatnonzero(~enough)),
-            learnt=learnt,
+            learnt=LearntSeries.joined(parts),
         )
 
     @cached_property
@@ -246,9 +246,8 @@ def _normal_values(panel: Panel, normal: Flags | None, series: NDArray[np.intp])
 
 def _threshold(surprise: Floats, alert_budget: float) -> float:
     """Return the threshold that the alert budget of one series gives, from normal `surprise (n, k)`."""
-    some = surprise[:, :: -(-surprise.shape[1] // DECIDING)]
     # A row of 0 between two series keeps a run of one from going on in the next.
-    apart = np.concatenate([some, np.zeros((1, some.shape[1]))]).T.ravel()
+    apart = np.concatenate([surprise, np.zeros((1, surprise.shape[1]))]).T.ravel()
     return from_run_budget(apart[~np.isnan(apart)], alert_budget).threshold
 
 
