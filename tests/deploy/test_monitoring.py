@@ -93,7 +93,7 @@ def scraped(start: np.datetime64, *, trouble: bool) -> Iterator[Samples]:
     yield one(f"{PREFIX}runs_skipped_total", growing * trouble, **node, kind="score")
     yield one(f"{PREFIX}definition_reloads_total", growing * trouble, result="refused")
     yield one(f"{PREFIX}sink_pending_samples", growing * trouble, sink="remote_write")
-    yield one(f"{PREFIX}sink_samples_total", growing * trouble, sink="remote_write", result="dropped")
+    yield one(f"{PREFIX}sink_dropped_samples_total", growing * trouble, sink="remote_write")
     yield one("node_cpu_seconds_total", growing, mode="idle", cpu="0", instance="host-1:9100")
 
 

@@ -188,7 +188,10 @@ def test_scores_come_back_to_prometheus(example: Example) -> None:
         assert [one["metric"] for one in example.asked("anomaly_score")] == [
             {"__name__": "anomaly_score", "instance": example.node, "pipeline": "node"}
         ]
-        assert used() <= shown(httpx.get(f"http://{example.service}/metrics").text)
+        # Without this header it shows people what the bundle in service is worth.
+        asked_as_scraper = {"Accept": "text/plain"}
+        metrics = httpx.get(f"http://{example.service}/metrics", headers=asked_as_scraper)
+        assert used() <= shown(metrics.text)
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 0, log.read_text()[-2000:]
 
