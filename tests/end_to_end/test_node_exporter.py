@@ -41,7 +41,8 @@ class Example:
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(self._on_free_ports((ROOT / "deploy" / name).read_text()))
         block = README.split(HEADING)[1].split("```sh\n")[1].split("```")[0]
-        self.commands = [shlex.split(self._on_free_ports(line)) for line in block.splitlines()]
+        lines = block.replace("\\\n", "").splitlines()
+        self.commands = [shlex.split(self._on_free_ports(line)) for line in lines]
 
     def _on_free_ports(self, text: str) -> str:
         for usual, free in (("9100", self.node), ("9090", self.prometheus), ("8000", self.service)):
@@ -127,11 +128,9 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Example]:
     node[0] = program("prometheus-node-exporter", "prometheus-node-exporter")
     prometheus[0] = program("prometheus", "prometheus")
     node += [f"--web.listen-address={example.node}"]
-    prometheus += [
-        f"--web.listen-address={example.prometheus}",
-        f"--storage.tsdb.path={example.folder / 'data'}",
-    ]
-    prometheus = [part.replace("=deploy", f"={example.folder / 'deploy'}") for part in prometheus]
+    prometheus += [f"--web.listen-address={example.prometheus}"]
+    # It is started elsewhere than in the example's folder.
+    prometheus = [re.sub(r"=(deploy|\.anomaliz)/", rf"={example.folder}/\1/", part) for part in prometheus]
     with (
         running(node, f"http://{example.node}/metrics", example.folder / "node.log"),
         running(prometheus, f"http://{example.prometheus}/-/ready", example.folder / "prometheus.log"),
