@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaliz.core.errors import DataError
+from anomaliz.core.errors import BundleError, DataError
 from anomaliz.core.labels import Labels, LabelSet, label_set
 from anomaliz.core.panel import Panel, PanelVerdicts
 from anomaliz.core.stamps import DAY, rows_a_day
@@ -63,8 +63,10 @@ class PanelModel:
         """Learn from the rows of `panel` that are `normal (n, k)`, by default all.
 
         The threshold, unless it is given, is the score that one series reaches in one run of rows in
-        `alert_budget` points. Raises DataError where no series has 100 normal rows of every feature.
+        `alert_budget` points. Raises DataError where no series has 100 normal rows of every feature, and for
+        stamps that are not `step` apart.
         """
+        _require_step(panel, step)
         enough = _enough(panel, normal)
         known = np.flatnonzero(enough)
         if not len(known):
@@ -148,15 +150,18 @@ class PanelModel:
     def load(cls, content: bytes) -> Self:
         """Read what `dump` wrote; BundleError for anything else."""
         facts, learnt = model_file.load(content)
-        return cls(
-            labels=tuple(facts["labels"]),
-            features=tuple(facts["features"]),
-            step=np.timedelta64(facts["step"], "ns"),
-            period=facts["period"],
-            threshold=facts["threshold"],
-            left_out=tuple(facts["left_out"]),
-            learnt=learnt,
-        )
+        try:
+            return cls(
+                labels=tuple(facts["labels"]),
+                features=tuple(facts["features"]),
+                step=np.timedelta64(facts["step"], "ns"),
+                period=facts["period"],
+                threshold=facts["threshold"],
+                left_out=tuple(facts["left_out"]),
+                learnt=learnt.required(len(facts["labels"]), len(facts["features"])),
+            )
+        except (KeyError, TypeError, ValueError):
+            raise BundleError(model_file.UNREADABLE) from None
 
     @cached_property
     def _block(self) -> Block:
@@ -189,8 +194,7 @@ class PanelModel:
                 f"the model was trained on the features {', '.join(self.features)} and the panel has "
                 f"{', '.join(panel.features)}: train again"
             )
-        if (np.diff(panel.times) != self.step).any():
-            raise DataError(f"the panel's stamps are not {self.step} apart, as in training: train again")
+        _require_step(panel, self.step)
         if panel.features == self.features:
             return panel
         order = [panel.features.index(feature) for feature in self.features]
@@ -205,6 +209,12 @@ class _Known:
     """Their positions in the panel."""
     learnt: NDArray[np.intp]
     """Their positions in the model."""
+
+
+def _require_step(panel: Panel, step: np.timedelta64) -> None:
+    if (np.diff(panel.times) != step).any():
+        seconds = step / np.timedelta64(1, "s")
+        raise DataError(f"the panel's stamps are not {seconds:g} s apart, the model's step: train it again")
 
 
 def _block(n_features: int, period: int) -> Block:
