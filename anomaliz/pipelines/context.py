@@ -22,9 +22,13 @@ SUFFIX = ".npz"
 class Context:
     """The rows that a pipeline has read, in a file that is replaced as a whole."""
 
-    def __init__(self, folder: Path | None, pipeline: Pipeline, place: str) -> None:
-        """Keep them in `folder`, if any; `place` tells the source from others, without secrets."""
-        asked = [place, dict(pipeline.named_queries), list(pipeline.group_by), str(pipeline.step_ns)]
+    def __init__(self, folder: Path | None, pipeline: Pipeline, place: str, version: str) -> None:
+        """Keep them in `folder`, if any.
+
+        `place` tells the source from others, without secrets. `version` is the model's: a new one knows
+        series of which nothing was kept, so everything is read anew for it.
+        """
+        asked = [place, version, dict(pipeline.named_queries), list(pipeline.group_by), str(pipeline.step_ns)]
         digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
         self._file = folder and folder / f"{pipeline.name}-{digest}{SUFFIX}"
         self._pipeline = pipeline
@@ -39,8 +43,12 @@ class Context:
 
     def keep(self, panel: Panel, until: np.datetime64) -> None:
         """Keep what lies before `until`: it is taken not to change any more."""
-        if self._file is not None:
-            _write(self._file, panel.until(until))
+        if self._file is None:
+            return
+        _write(self._file, panel.until(until))
+        for other in self._file.parent.glob(f"{self._pipeline.name}-{16 * '[0-9a-f]'}{SUFFIX}"):
+            if other != self._file:
+                other.unlink(missing_ok=True)
 
     def _known(self, start: np.datetime64, end: np.datetime64) -> Panel | None:
         """Return what the file has from `start` on; None where it begins later or cannot be used."""

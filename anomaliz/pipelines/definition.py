@@ -288,7 +288,9 @@ class Pipeline(Section):
     max_data_age: Seconds | None = Field(
         None, description="Age of the newest sample from which on there is no data; none is any age."
     )
-    alert_on_no_data: bool = Field(False, description="Whether no data is an anomaly, too.")
+    alert_on_no_data: bool = Field(
+        False, description="Whether a series `no_data`, 1 or 0, is written at each run, to alert on."
+    )
 
     @model_validator(mode="before")
     @classmethod

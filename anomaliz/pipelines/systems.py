@@ -9,6 +9,7 @@ from pydantic import BaseModel, Discriminator, Tag
 from anomaliz.sinks.json_lines import JsonLinesSettings, JsonLinesSink
 from anomaliz.sinks.remote_write import RemoteWriteSettings, RemoteWriteSink
 from anomaliz.sinks.sink import Sink
+from anomaliz.sinks.sql import SqlSink, SqlSinkSettings
 from anomaliz.sources.prometheus import PrometheusSettings, PrometheusSource
 from anomaliz.sources.python_function import PythonFunctionSettings, PythonFunctionSource
 from anomaliz.sources.redis_timeseries import RedisTimeSeriesSettings, RedisTimeSeriesSource
@@ -30,7 +31,9 @@ SourceSettings: TypeAlias = Annotated[
     Discriminator(_type),
 ]
 SinkSettings: TypeAlias = Annotated[
-    Annotated[RemoteWriteSettings, Tag("remote_write")] | Annotated[JsonLinesSettings, Tag("json_lines")],
+    Annotated[RemoteWriteSettings, Tag("remote_write")]
+    | Annotated[SqlSinkSettings, Tag("sql")]
+    | Annotated[JsonLinesSettings, Tag("json_lines")],
     Discriminator(_type),
 ]
 
@@ -64,5 +67,7 @@ def open_sink(name: str, settings: SinkSettings, folder: Path) -> Sink:
     match settings:
         case RemoteWriteSettings():
             return RemoteWriteSink(settings, folder / "queues" / name)
+        case SqlSinkSettings():
+            return SqlSink(settings)
         case JsonLinesSettings():
             return JsonLinesSink(settings)

@@ -100,4 +100,4 @@ def _scoring(task: Task, context: Path | None) -> Scoring:
     model, version = model_of(task)
     # Secrets are masked in it.
     place = task.source.model_dump_json()
-    return Scoring(task.pipeline, model, version, Context(context, task.pipeline, place))
+    return Scoring(task.pipeline, model, version, Context(context, task.pipeline, place, version))

@@ -52,16 +52,20 @@ def parse_matrix(content: dict[str, Any], grid: Grid, what: str) -> Readings:
     A stamp without a point is NaN, and so are the values NaN, +Inf and -Inf.
     """
     series = _series(content, what)
-    samples = [one.get("values", ()) for one in series]
-    stamps = np.array([point[0] for point in chain.from_iterable(samples)], dtype=np.float64)
-    numbers = np.array([float(point[1]) for point in chain.from_iterable(samples)], dtype=np.float64)
+    try:
+        samples = [one.get("values", ()) for one in series]
+        stamps = np.array([point[0] for point in chain.from_iterable(samples)], dtype=np.float64)
+        numbers = np.array([float(point[1]) for point in chain.from_iterable(samples)], dtype=np.float64)
+        labels = tuple(one["metric"] for one in series)
+    except (KeyError, IndexError, TypeError, ValueError):
+        raise _other_form(what) from None
     numbers[~np.isfinite(numbers)] = np.nan
     columns = np.repeat(np.arange(len(series)), [len(points) for points in samples])
     rows = grid.positions(_instants(stamps))
     inside = rows >= 0
     values = np.full((len(grid), len(series)), np.nan)
     values[rows[inside], columns[inside]] = numbers[inside]
-    return Readings(grid.times, values, tuple(one["metric"] for one in series))
+    return Readings(grid.times, values, labels)
 
 
 def said_warnings(content: dict[str, Any]) -> list[str]:
@@ -79,10 +83,14 @@ def _series(content: dict[str, Any], what: str) -> list[dict[str, Any]]:
         series: list[dict[str, Any]] = data["result"]
         histograms = any("values" not in one and "histograms" in one for one in series)
     except (KeyError, TypeError):
-        raise SourceError(f"{what}: the answer is not of Prometheus' form; check the url") from None
+        raise _other_form(what) from None
     if histograms:
         raise SourceError(f"{what}: it gives native histograms; take histogram_quantile() or histogram_avg()")
     return series
+
+
+def _other_form(what: str) -> SourceError:
+    return SourceError(f"{what}: the answer is not of Prometheus' form; check the url")
 
 
 def _instants(seconds: Floats) -> np.ndarray[Any, np.dtype[np.datetime64]]:

@@ -313,6 +313,16 @@ def test_history_is_read_once(trained: Site) -> None:
     assert np.datetime64(later[0][:19]) >= TRAINED - 5 * STEP
 
 
+def test_what_was_read_for_an_old_model_is_not_kept(trained: Site) -> None:
+    folder = trained.settings.pipelines.folder / "context"
+    trained.run("score", TRAINED)
+    (before,) = folder.iterdir()
+    trained.run("train", TRAINED + 50 * STEP)
+    trained.run("score", TRAINED + STEP)
+    (after,) = folder.iterdir()
+    assert before != after
+
+
 def test_a_damaged_file_of_what_was_read_is_read_again(trained: Site) -> None:
     trained.run("score", TRAINED)
     (file,) = (trained.settings.pipelines.folder / "context").glob("*.npz")

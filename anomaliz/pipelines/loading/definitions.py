@@ -101,18 +101,25 @@ class Raw:
                 raise self._subject(Pipeline, {}, {}).refused(steps, str(error)) from None
 
     def read(self, model: type[M], environ: Mapping[str, str]) -> M:
-        """Return the definition, its references followed and its variables laid over it."""
-        subject = self._subject(model, self.tree, {})
-        _refuse_literal_secrets(subject, self.tree)
+        """Return the definition, its variables laid over it and its references followed."""
+        tree, given = self._overridden(model)
+        subject = self._subject(model, tree, given)
+        _refuse_literal_secrets(subject, self.tree, given)
         try:
-            tree = expanded(self.tree, environ)
+            # A variable's text is taken as it is.
+            followed = expanded(tree, environ, given)
         except BrokenReferenceError as error:
             raise subject.refused(error.steps, f"{subject.whole(error.steps)}: {error}") from None
+        return self.validated(model, followed, given)
+
+    def _overridden(self, model: type[BaseModel]) -> tuple[dict[str, Any], dict[Steps, Override]]:
+        """Return what files and variables say, and the way to each value that a variable gave."""
+        tree: Any = self.tree
         given: dict[Steps, Override] = {}
         for variable in self.variables:
             tree, steps = with_override(tree, model, variable)
             given[steps] = variable
-        return self.validated(model, tree, given)
+        return tree, given
 
     def validated(
         self, model: type[M], tree: Mapping[str, Any], given: Mapping[Steps, Override] | None = None
@@ -228,9 +235,11 @@ def _refuse_name(defaults: Sequence[Part]) -> None:
             raise ConfigError(f"{name.place}: defaults have no name: each pipeline has its own", field="name")
 
 
-def _refuse_literal_secrets(subject: Subject, tree: Mapping[str, Any]) -> None:
+def _refuse_literal_secrets(
+    subject: Subject, tree: Mapping[str, Any], given: Mapping[Steps, Override]
+) -> None:
     for steps in literal_secrets(subject.model, tree):
-        if isinstance(_at(tree, steps), str | int | float):
+        if steps not in given and isinstance(_at(tree, steps), str | int | float):
             what = "holds a password" if steps[-1] == "url" else "is a secret"
             raise subject.refused(steps, f"{dotted(steps)} of {subject.name} {what}: give {FORM}")
 

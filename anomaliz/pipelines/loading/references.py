@@ -1,7 +1,7 @@
 """References in values: `${NAME}`, a variable of the environment, and `${file:/run/secrets/name}`."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,20 +24,22 @@ class BrokenReferenceError(Exception):
         """The way to the value that it stands in."""
 
 
-def expanded(value: Any, environ: Mapping[str, str], steps: Steps = ()) -> Any:
+def expanded(value: Any, environ: Mapping[str, str], kept: Container[Steps] = (), steps: Steps = ()) -> Any:
     """Return `value`, a text or what holds texts, with its references replaced; `$${` is a plain `${`.
 
-    Raises BrokenReferenceError.
+    What lies at the end of one of the ways `kept` stays as it is. Raises BrokenReferenceError.
     """
+    if steps in kept:
+        return value
     if isinstance(value, str):
         try:
             return _ANY.sub(lambda match: _replaced(match.group(), environ), value)
         except ValueError as error:
             raise BrokenReferenceError(str(error), steps) from None
     if isinstance(value, Mapping):
-        return {key: expanded(item, environ, (*steps, str(key))) for key, item in value.items()}
+        return {key: expanded(item, environ, kept, (*steps, str(key))) for key, item in value.items()}
     if isinstance(value, list):
-        return [expanded(item, environ, (*steps, position)) for position, item in enumerate(value)]
+        return [expanded(item, environ, kept, (*steps, position)) for position, item in enumerate(value)]
     return value
 
 

@@ -34,6 +34,8 @@ def json_schema() -> dict[str, Any]:
         system["required"] = ["type", *system.get("required", ())]
     pipeline = schema["$defs"]["Pipeline"]
     defaults = {name: field for name, field in pipeline["properties"].items() if name != "name"}
+    # All else may stand in the defaults.
+    pipeline["required"] = ["name"]
     schema["$defs"][DEFAULTS] = {**pipeline, "title": DEFAULTS, "properties": defaults, "required": []}
     schema["properties"]["defaults"] = {
         "anyOf": [{"$ref": f"#/$defs/{DEFAULTS}"}, {"type": "null"}],

@@ -9,6 +9,7 @@ from anomaliz.core.errors import ConfigError
 from anomaliz.pipelines.definition import Definitions, Pipeline
 from anomaliz.pipelines.loading import load_definitions
 from anomaliz.sources.prometheus import PrometheusSettings
+from anomaliz.sources.redis_timeseries import RedisTimeSeriesSettings
 
 TEXT = """\
 pipelines:
@@ -169,6 +170,13 @@ def test_the_env_file_of_the_working_directory_is_read(
     monkeypatch.setenv("ANOMALIZ__PIPELINE__OTHER__STEP", "3m")
     other = load_definitions([Path("p.yaml")]).pipelines[1]
     assert (other.step, other.warm_up) == (180, 3600)
+
+
+def test_its_text_stands_for_a_reference_that_leads_nowhere(tmp_path: Path) -> None:
+    text = TEXT + "  b: {type: redis_timeseries, url: '${NOWHERE}'}\n"
+    source = load(tmp_path, text, ANOMALIZ__SOURCES__B__URL="redis://:${x}@b").sources["b"]
+    assert isinstance(source, RedisTimeSeriesSettings)
+    assert source.url.get_secret_value() == "redis://:${x}@b"
 
 
 @pytest.mark.parametrize("prefix", ["PIPELINE", "SOURCES", "SINKS"])
