@@ -12,7 +12,7 @@ from time import monotonic
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from faulty_line import line_to
+from faulty_line import line_to, reset, stall
 from pydantic import SecretStr, ValidationError
 
 from anomaliz.core.errors import SourceError
@@ -201,13 +201,22 @@ class TestFaults:
 
     def test_a_line_that_stalls(self, postgresql: str, mariadb: str) -> None:
         for url in (postgresql, mariadb):
-            opened(url).check()
-            with line_to(url, lambda _: None) as stalling:
-                sink = opened(stalling, timeout=1, create=False)
+            with line_to(url, stall) as stalling:
+                sink = opened(stalling, timeout=1)
                 begun = monotonic()
                 with pytest.raises(SourceError, match=r"did not answer within 1 s"):
                     sink.write([samples([1, 2, 3, 4], instance="stalled")])
                 assert monotonic() - begun < 15
+                sink.close()
+
+    def test_a_line_that_breaks(self, postgresql: str, mariadb: str) -> None:
+        for url in (postgresql, mariadb):
+            with line_to(url, reset) as breaking:
+                sink = opened(breaking)
+                with pytest.raises(SourceError, match=r"cannot be used \(.*\): check its URL") as raised:
+                    sink.write([samples([1, 2, 3, 4], instance="stalled")])
+                assert "\n" not in str(raised.value)
+                sink.write([samples([1, 2, 3, 4], instance="well")])
                 sink.close()
 
     def test_a_locked_file(self, tmp_path: Path) -> None:
