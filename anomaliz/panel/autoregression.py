@@ -12,8 +12,9 @@ from anomaliz.panel.member import Learnt, Member, Reading
 class Autoregression(Member):
     """Ridge regression of a value on those of the rows before it and on the daily median, in closed form.
 
-    With `across` on those of all features of the series, else on its own alone. `horizon` rows lie between the
-    newest regressor and the row; the oldest regressor is at most RECENT rows before it. After Hoerl and Kennard, "Ridge regression" (Technometrics 1970).
+    With `across` on those of all features of the series, else on its own alone. `horizon` rows lie between
+    the newest regressor and the row; the oldest regressor is at most RECENT rows before it. After Hoerl and
+    Kennard, "Ridge regression" (Technometrics 1970).
     """
 
     def __init__(
@@ -33,7 +34,8 @@ class Autoregression(Member):
         width = columns.n_features if self.across else 1
         regressors = _by_model(self._regressors(columns), width)
         targets = columns.newest.reshape(columns.n, -1, width).transpose(1, 0, 2)
-        usable = ~(np.isnan(regressors).any(axis=2) | np.isnan(targets).any(axis=2))[..., np.newaxis]
+        missing = np.isnan(np.concatenate([regressors, targets], axis=2)).any(axis=2)
+        usable = np.logical_not(missing)[..., np.newaxis]
         regressors, targets = np.where(usable, regressors, 0), np.where(usable, targets, 0)
         normal = regressors.transpose(0, 2, 1) @ regressors
         normal += self.penalty * np.eye(normal.shape[1])
@@ -59,7 +61,7 @@ class Autoregression(Member):
 
 
 def _by_model(regressors: Sequence[Floats], width: int) -> Floats:
-    """Return the regressors of each model, those of its `width` columns and a constant, `(models, n, terms)`."""
+    """Return what each model, of `width` columns, regresses on, a constant last, `(models, n, terms)`."""
     n = len(regressors[0])
     stacked = np.stack([term.reshape(n, -1, width) for term in regressors], axis=2)
     models = stacked.reshape(n, stacked.shape[1], -1).transpose(1, 0, 2)

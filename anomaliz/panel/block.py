@@ -15,11 +15,13 @@ from anomaliz.panel.columns import LONGEST_MEAN, Columns
 from anomaliz.panel.day import earlier_days
 from anomaliz.panel.learnt import LearntSeries
 from anomaliz.panel.member import Member, Reading
+from anomaliz.panel.memory import remembered
 from anomaliz.panel.rolling import divided
 from anomaliz.panel.tails import PanelTails, quantiles
 from anomaliz.preprocessing.robust import RobustNormalizer
 
-TAIL_ARRAYS = ("knots", "knot_surprise", "pareto")
+ROUNDING = 1e-6
+"""Spreads below which an error is none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,9 +63,10 @@ class Block:
         """Rows before a row that its reading can depend on."""
         return max(member.reach for member in self.members)
 
-    def fit(self, values: Floats, next_place: int, tail_quantile: float) -> tuple[LearntSeries, BlockReading]:
-        """Learn from `values (n, b, f)`, NaN = missing or not normal; return what is learnt, and the reading
-        of those rows. `next_place` is that of the row after them in the day.
+    def fit(self, values: Floats, next_place: int, tail_quantile: float) -> tuple[LearntSeries, Floats]:
+        """Learn from `values (n, b, f)`, NaN = missing or not normal; return it and those rows' surprise.
+
+        `next_place` is that of the row after them in the day. The surprise is `(n, b)`.
         """
         n = len(values)
         flat = values.reshape(n, -1)
@@ -82,11 +85,17 @@ class Block:
         by_column |= self._scales(readings) | self._expectation(columns, readings)
         draft = LearntSeries(by_column, {})
         tails = PanelTails.fit(self._errors(readings, draft), tail_quantile)
-        learnt_series = LearntSeries(by_column, tails.to_arrays("tails"))
-        return learnt_series, self._reading(readings, learnt_series)
+        draft = LearntSeries(by_column, tails.to_arrays("tails"))
+        short, _ = remembered(self._reading(readings, draft).fused, np.zeros(values.shape[1]))
+        fused_tails = PanelTails.fit(short, tail_quantile)
+        by_series = {**draft.by_series, **fused_tails.to_arrays("fused")}
+        return LearntSeries(by_column, by_series), fused_tails.surprise(short)
 
     def read(self, values: Floats, n: int, place: NDArray[np.int64], learnt: LearntSeries) -> BlockReading:
-        """Read the newest `n` rows of `values (m, b, f)`; `place (n + LONGEST_MEAN,)` is theirs in the day."""
+        """Read the newest `n` rows of `values (m, b, f)`.
+
+        `place (n + LONGEST_MEAN,)` says where in the day they and the rows before them are.
+        """
         known = learnt.by_column
         flat = values.reshape(len(values), -1)[max(len(values) - n - self.reach, 0) :]
         spreads = RobustNormalizer(known["centre"], known["spread"]).transform(flat)
@@ -104,7 +113,7 @@ class Block:
         tails = PanelTails.from_arrays("tails", learnt.by_series)
         surprise = np.minimum(tails.surprise(errors), MAX_SURPRISE)
         fused = self._fuse(readings, surprise, tails.there)
-        partial = (np.isnan(surprise) & tails.there).any(axis=1)
+        partial: Flags = np.any(np.isnan(surprise) & tails.there, axis=1)
         shares = self._contributions(readings, learnt)
         return BlockReading(fused, partial, shares, *self._expected(readings, learnt))
 
@@ -118,10 +127,13 @@ class Block:
     def _errors(self, readings: Sequence[Reading], learnt: LearntSeries) -> Floats:
         """Return each reading of each series, its features joined, `(n, n_readings, b)`."""
         errors = [error for reading in readings for error in reading.errors]
-        if self.n_features == 1:
-            return np.stack(errors, axis=1)
-        scales = learnt.by_column["scale"]
-        return np.stack([self._joined(*pair) for pair in zip(errors, scales, strict=True)], axis=1)
+        if self.n_features > 1:
+            scales = learnt.by_column["scale"]
+            errors = [self._joined(*pair) for pair in zip(errors, scales, strict=True)]
+        stacked = np.stack(errors, axis=1)
+        # Else the last digits of a series that stands still would be its only, and therefore strange, errors.
+        stacked[stacked < ROUNDING] = 0
+        return stacked
 
     def _joined(self, errors: Floats, scale: Floats) -> Floats:
         """Return the root mean square over features of `errors (n, c)`, each over its scale, `(n, b)`."""
@@ -137,7 +149,7 @@ class Block:
         NaN where less than half of the members that the series has can say something.
         """
         ends = np.cumsum([len(reading.errors) for reading in readings])[:-1]
-        members = [mean_of_known(part.swapaxes(0, 1)) for part in np.split(surprise, ends, axis=1)]
+        members = [mean_of_known(list(part.swapaxes(0, 1))) for part in np.split(surprise, ends, axis=1)]
         has = sum(part.any(axis=0).astype(int) for part in np.split(there, ends, axis=0))
         says = sum((~np.isnan(member)).astype(int) for member in members)
         return np.where(2 * says >= has, mean_of_known(members), np.nan)
@@ -154,14 +166,16 @@ class Block:
         relative = _sum(squares)
         total = np.repeat(_sum(self._by_feature(relative)), self.n_features, axis=1)
         equal = np.full(relative.shape, 1 / self.n_features)
-        return np.divide(relative, total, out=equal, where=total > 0).reshape(shape)
+        shares: Floats = np.divide(relative, total, out=equal, where=total > 0)
+        return shares.reshape(shape)
 
     def _expectation(self, columns: Columns, readings: Sequence[Reading]) -> dict[str, Floats]:
         """Return for each column which member speaks for it, the one with the smallest median residual, and
         the band that holds most of its residuals.
         """
-        residuals = [columns.newest - reading.expected for reading in readings if reading.expected is not None]
-        residuals = residuals or [columns.newest]
+        residuals = [
+            columns.newest - reading.expected for reading in readings if reading.expected is not None
+        ]
         sizes = np.stack([quantiles(np.abs(residual), 0.5) for residual in residuals])
         best = np.argmin(np.nan_to_num(sizes, nan=np.inf), axis=0)
         chosen = _chosen(residuals, best)
@@ -171,7 +185,7 @@ class Block:
     def _expected(self, readings: Sequence[Reading], learnt: LearntSeries) -> list[Floats]:
         """Return the expected values and their band in the unit of the data, `(n, b, f)` each."""
         known = learnt.by_column
-        found = [reading.expected for reading in readings if reading.expected is not None] or [readings[0].errors[0]]
+        found = [reading.expected for reading in readings if reading.expected is not None]
         expected = _chosen(found, known["speaker"])
         normalizer = RobustNormalizer(known["centre"], known["spread"])
         parts = [expected, expected + known["lower"], expected + known["upper"]]

@@ -1,9 +1,7 @@
-"""What the members of a panel read: columns of values, and what the time of day leads one to expect of them."""
+"""What the members of a panel read: columns of values, and what earlier days had at that time of day."""
 
 from dataclasses import dataclass
 from functools import cached_property
-
-import numpy as np
 
 from anomaliz.core.types import Floats
 from anomaliz.preprocessing.gaps import forward_fill

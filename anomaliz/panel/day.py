@@ -11,10 +11,10 @@ BLOCK_CELLS = 2**22
 
 
 def earlier_days(values: Floats, period: int) -> Floats:
-    """Return the median of the last seven days at each row's time of day, of `values (m, c)`, and of the day to
-    come: `(m + period, c)`.
+    """Return the median of the last seven days at each row's time of day, `(m + period, c)`.
 
-    A row to either side of that time counts too. NaN = missing, also where there is no earlier day.
+    Those of `values (m, c)`, then those of the day to come. A row to either side of that time counts too.
+    NaN = missing, also where there is no earlier day.
     """
     lags = [day * period + jitter for day in range(1, DAYS + 1) for jitter in JITTER]
     padding = np.full((max(lags), values.shape[1]), np.nan)

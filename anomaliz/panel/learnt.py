@@ -43,7 +43,3 @@ class LearntSeries:
                 for arrays in ([part.by_column for part in parts], [part.by_series for part in parts])
             )
         )
-
-    def with_series(self, arrays: Arrays) -> Self:
-        """Return these series with more that is known of each."""
-        return type(self)(self.by_column, {**self.by_series, **arrays})

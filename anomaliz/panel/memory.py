@@ -56,7 +56,7 @@ def key(labels: Labels) -> Key:
 
 
 def remembered(fused: Floats, before: Floats) -> tuple[Floats, Floats]:
-    """Return the power means of `fused (n, k)`, at most twice the row's own, and the memory after them `(k,)`.
+    """Return the power means of `fused (n, k)`, at most twice the row's own, and the memory after them.
 
     As `detection.smoothing.remembered` of each column.
     """

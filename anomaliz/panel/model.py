@@ -1,4 +1,4 @@
-"""A model of many series at once: fitted on their past, it scores the newest rows of all in a few array passes."""
+"""A model of many series: fitted on their past, it scores the newest rows of all in a few array passes."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -29,14 +29,14 @@ MIN_ROWS = 100
 LEAST_DAYS = 3
 """Of training from which on a time of day is compared with that of earlier days."""
 BLOCK_CELLS = 2**17
-"""Values of the series that are worked on at once: so much stays in a processor's cache, and bounds memory."""
+"""Values that are worked on at once: few enough for a processor's cache, and memory stays bounded."""
 DECIDING = 500
 """Series that the threshold is read off: one alike for all needs no more."""
 
 
 @dataclass(frozen=True, eq=False)
 class PanelModel:
-    """Scores the series it has learnt. A verdict depends on the row, `reach` rows before it, and the memory."""
+    """Scores the series it has learnt: a row by itself, the `reach` rows before it, and the memory."""
 
     labels: tuple[Labels, ...]
     """Of the series that it knows."""
@@ -65,7 +65,7 @@ class PanelModel:
         The threshold, unless it is given, is the score that one series reaches in one run of rows in
         `alert_budget` points. Raises DataError where no series has 100 normal rows of every feature.
         """
-        period = rows_a_day(step) if len(panel) * step >= np.timedelta64(int(LEAST_DAYS * 86400), "s") else 0
+        period = rows_a_day(step) if len(panel) * step >= LEAST_DAYS * DAY else 0
         enough = _enough(panel, normal)
         known = np.flatnonzero(enough)
         if not len(known):
@@ -76,23 +76,23 @@ class PanelModel:
         block = Block(members_of(len(panel.features), period), len(panel.features), period)
         after = panel.times[-1:] + step
         next_place = int(place_in_day(after, step, period)[0]) if period else 0
-        parts, fused = [], np.empty((len(panel), len(known)))
+        stride = -(-len(known) // DECIDING)
+        parts, surprises = [], []
         for positions in _blocks(len(known), (len(panel) + block.reach) * len(panel.features)):
             values = _normal_values(panel, normal, known[positions])
-            learnt, reading = block.fit(values, next_place, tail_quantile)
+            learnt, surprise = block.fit(values, next_place, tail_quantile)
             parts.append(learnt)
-            fused[:, positions] = reading.fused
-        short, _ = remembered(fused, np.zeros(len(known)))
-        tails = PanelTails.fit(short, tail_quantile)
-        learnt = LearntSeries.joined(parts).with_series(tails.to_arrays("fused"))
+            surprises.append(surprise[:, -positions.start % stride :: stride])
+        if threshold is None:
+            threshold = _threshold(np.concatenate(surprises, axis=1), alert_budget)
         return cls(
             labels=tuple(panel.labels[i] for i in known),
             features=panel.features,
             step=step,
             period=period,
-            threshold=_threshold(tails.surprise(short), alert_budget) if threshold is None else threshold,
+            threshold=threshold,
             left_out=tuple(panel.labels[i] for i in np.flatnonzero(~enough)),
-            learnt=learnt,
+            learnt=LearntSeries.joined(parts),
         )
 
     @cached_property
@@ -134,6 +134,8 @@ class PanelModel:
         place = self._place(panel.times[len(panel) - newest :])
         rows = slice(max(len(panel) - newest - self.reach, 0), None)
         whole = BlockReading.nothing(newest, len(panel.labels), n_features)
+        if not newest:
+            return whole
         for part in _blocks(len(known.there), (newest + self.reach) * n_features):
             values = panel.values[rows, known.there[part]]
             reading = self._block.read(values, newest, place, self.learnt.of(known.learnt[part], n_features))
@@ -218,7 +220,7 @@ class _Known:
 
 
 def _blocks(n: int, cells: int) -> Iterator[slice]:
-    """Yield slices of `n` series, of so many that they have BLOCK_CELLS values of `cells` each, at least one."""
+    """Yield slices of `n` series, at most BLOCK_CELLS values in each where a series has `cells`."""
     size = max(BLOCK_CELLS // max(cells, 1), 1)
     for start in range(0, n, size):
         yield slice(start, min(start + size, n))
@@ -244,9 +246,8 @@ def _normal_values(panel: Panel, normal: Flags | None, series: NDArray[np.intp])
 
 def _threshold(surprise: Floats, alert_budget: float) -> float:
     """Return the threshold that the alert budget of one series gives, from normal `surprise (n, k)`."""
-    some = surprise[:, :: -(-surprise.shape[1] // DECIDING)]
     # A row of 0 between two series keeps a run of one from going on in the next.
-    apart = np.concatenate([some, np.zeros((1, some.shape[1]))]).T.ravel()
+    apart = np.concatenate([surprise, np.zeros((1, surprise.shape[1]))]).T.ravel()
     return from_run_budget(apart[~np.isnan(apart)], alert_budget).threshold
 
 

@@ -8,10 +8,11 @@ import numpy as np
 
 from anomaliz.core.types import Floats
 
-def trailing_sum(values: Floats, length: int, n: int) -> Floats:
-    """Return the sums of the newest `n` rows of `values (m, c)`, each with the `length - 1` before it, `(n, c)`.
 
-    `m` is at least `n + length - 1`.
+def trailing_sum(values: Floats, length: int, n: int) -> Floats:
+    """Return the sum of each of the newest `n` rows and the `length - 1` before it, `(n, c)`.
+
+    Of `values (m, c)`, `m` is at least `n + length - 1`.
     """
     sums = values[len(values) - (n + length - 1) :]  # of `width` rows, each row the last of them
     total, done, width = np.zeros((n, values.shape[1])), 0, 1

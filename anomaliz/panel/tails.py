@@ -1,5 +1,6 @@
 """The tails of many errors at once: the mathematics of `detection/calibration.py`, one column a tail."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property
@@ -8,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaliz.core.types import Floats
+from anomaliz.core.types import Flags, Floats
 from anomaliz.detection.calibration import LN10, MAX_SHAPE, MIN_ERRORS, MIN_EXCESSES, MIN_SHAPE, TOLERANCE
 
 KNOTS = 24
@@ -45,7 +46,9 @@ class PanelTails:
 
     def to_arrays(self, name: str) -> dict[str, Floats]:
         """Return what `from_arrays` reads, in single precision: there are many."""
-        return {f"{name}/{field.name}": getattr(self, field.name).astype(np.float32) for field in fields(self)}
+        return {
+            f"{name}/{field.name}": getattr(self, field.name).astype(np.float32) for field in fields(self)
+        }
 
     @classmethod
     def from_arrays(cls, name: str, arrays: Mapping[str, Floats]) -> Self:
@@ -53,9 +56,10 @@ class PanelTails:
         return cls(*(arrays[f"{name}/{field.name}"].astype(np.float64) for field in fields(cls)))
 
     @property
-    def there(self) -> NDArray[np.bool_]:
+    def there(self) -> Flags:
         """Which columns have a tail, `(...)`."""
-        return ~np.isnan(self.pareto[0])
+        flags: Flags = np.logical_not(np.isnan(self.pareto[0]))
+        return flags
 
     def surprise(self, errors: Floats) -> Floats:
         """Return the surprise of `errors (n, ...)`; NaN without an error or a tail."""
@@ -70,7 +74,7 @@ class PanelTails:
         reached = np.zeros(errors.shape, np.int8)
         for knot in self.knots[1:-1]:
             reached += errors >= knot
-        columns = errors[0].size
+        columns = math.prod(errors.shape[1:])
         place = reached * np.intp(columns) + np.arange(columns).reshape(errors.shape[1:])
         low, bottom, slope = (np.take(part, place) for part in self._segments)
         return np.clip(bottom + slope * (errors - low), self.knot_surprise[0], self.knot_surprise[-1])
@@ -85,7 +89,7 @@ class PanelTails:
 
 
 def quantiles(values: Floats, quantile: float) -> Floats:
-    """Return a quantile of each column of `values (n, c)` without NaNs, `(c,)`; NaN where there is nothing else."""
+    """Return a quantile of each column of `values (n, c)`, `(c,)`, NaNs left out; NaN of nothing else."""
     ascending = np.sort(values, axis=0)
     n = (~np.isnan(values)).sum(axis=0)
     return np.where(n > 0, _at(ascending, quantile * np.maximum(n - 1, 0)), np.nan)
@@ -99,7 +103,8 @@ def _at(ascending: Floats, position: Floats) -> Floats:
         for at in (below, below + 1)
     )
     share = position - below
-    return np.where(share > 0, low + share * (high - low), low)
+    found: Floats = np.where(share > 0, low + share * (high - low), low)
+    return found
 
 
 def _pareto(ascending: Floats, n: Floats, quantile_error: Floats) -> Floats:
