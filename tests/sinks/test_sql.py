@@ -241,6 +241,33 @@ class TestFaults:
         assert "sesame" not in str(raised.value)
 
 
+WRITING = """
+import sys
+import numpy as np
+from pydantic import SecretStr
+from anomaliz.sinks.sink import Samples
+from anomaliz.sinks.sql import SqlSink, SqlSinkSettings
+sink = SqlSink(SqlSinkSettings(url=SecretStr(sys.argv[1])))
+times = np.datetime64("2026-01-05", "ns") + np.arange(50) * np.timedelta64(5, "m")
+for value in range(10**9):
+    labels = [{"__name__": "anomaly_score", "instance": str(number)} for number in range(40)]
+    sink.write([Samples(one, times, np.full(50, value)) for one in labels])
+    print(value, flush=True)
+"""
+
+
+def test_a_process_that_is_killed_leaves_whole_batches(url: str) -> None:
+    with subprocess.Popen([sys.executable, "-c", WRITING, url], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        seen = [int(process.stdout.readline()) for _ in range(5)][-1]
+        process.kill()
+        seen = max([seen, *map(int, process.stdout.read().split())])
+    values = [row[3] for row in rows(url)]
+    assert len(values) == 40 * 50
+    assert len(set(values)) == 1
+    assert values[0] - seen in (0, 1)
+
+
 CLICKHOUSE = """
 import sys
 import numpy as np
