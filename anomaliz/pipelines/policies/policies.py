@@ -52,7 +52,7 @@ class Policies:
 
     @classmethod
     def of(cls, pipeline: Pipeline, step: np.timedelta64) -> Self:
-        """Return the policies; ConfigError where the calendar's country is unknown."""
+        """Return the policies of a pipeline whose stamps are a `step` apart."""
         calendar = JudgedTimes(pipeline.calendar, pipeline.timezone)
         events = Events.of(pipeline.consecutive, pipeline.warm_up, pipeline.cooldown, step)
         return cls(pipeline, calendar, events)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -245,7 +245,7 @@ def part(found: PanelVerdicts, rows: slice, columns: list[int]) -> PanelVerdicts
     return replace(found, **arrays, labels=tuple(found.labels[i] for i in columns))
 
 
-settings = st.fixed_dictionaries(
+rules = st.fixed_dictionaries(
     {
         "consecutive": st.integers(1, 4),
         "cooldown": st.sampled_from([0, 60, 200]),
@@ -290,7 +290,8 @@ def eventful(
     return began
 
 
-@given(given=settings, found=scored())
+@settings(deadline=None)
+@given(given=rules, found=scored())
 def test_events_are_those_that_one_would_find_by_hand(given: dict[str, Any], found: PanelVerdicts) -> None:
     decisions, _ = policies(**given).apply(found, None)
     # Without the rules of events every point that counts is an anomaly.
@@ -302,7 +303,8 @@ def test_events_are_those_that_one_would_find_by_hand(given: dict[str, Any], fou
         assert decisions.began[:, i].tolist() == by_hand
 
 
-@given(given=settings, found=scored())
+@settings(deadline=None)
+@given(given=rules, found=scored())
 def test_anomalous_is_exactly_what_has_a_score_of_one(given: dict[str, Any], found: PanelVerdicts) -> None:
     decisions, _ = policies(**given).apply(found, None)
     np.testing.assert_array_equal(decisions.anomaly, decisions.anomaly_score >= 1)
@@ -312,28 +314,30 @@ def test_anomalous_is_exactly_what_has_a_score_of_one(given: dict[str, Any], fou
     assert not (decisions.began & ~decisions.anomaly).any()
 
 
-@given(given=settings, found=scored(), data=st.data())
+@settings(deadline=None)
+@given(given=rules, found=scored(), data=st.data())
 def test_in_parts_and_in_any_order_decisions_are_those_of_the_whole(
     given: dict[str, Any], found: PanelVerdicts, data: st.DataObject
 ) -> None:
-    rules = policies(**given)
-    whole, last = rules.apply(found, None)
+    kept = policies(**given)
+    whole, last = kept.apply(found, None)
     cuts = sorted(data.draw(st.sets(st.integers(1, max(len(found) - 1, 1)), max_size=8)) | {0, len(found)})
     memory = None
     for first, end in itertools.pairwise(cuts):
         order = data.draw(st.permutations(range(len(found.labels))))
-        decisions, memory = rules.apply(part(found, slice(first, end), order), memory)
+        decisions, memory = kept.apply(part(found, slice(first, end), order), memory)
         for name in vars(Decisions(*[None] * 3)):  # type: ignore[list-item]
             np.testing.assert_array_equal(getattr(decisions, name), getattr(whole, name)[first:end][:, order])
     assert memory == last
 
 
-@given(given=settings, found=scored())
+@settings(deadline=None)
+@given(given=rules, found=scored())
 def test_series_without_a_point_may_be_left_out(given: dict[str, Any], found: PanelVerdicts) -> None:
-    rules, memory = policies(**given), None
-    whole, _ = rules.apply(found, None)
+    kept, memory = policies(**given), None
+    whole, _ = kept.apply(found, None)
     for i in range(len(found)):
         there = np.flatnonzero(found.scored[i]).tolist()
-        decisions, memory = rules.apply(part(found, slice(i, i + 1), there), memory)
+        decisions, memory = kept.apply(part(found, slice(i, i + 1), there), memory)
         np.testing.assert_array_equal(decisions.began, whole.began[i : i + 1][:, there])
         np.testing.assert_array_equal(decisions.anomaly_score, whole.anomaly_score[i : i + 1][:, there])
