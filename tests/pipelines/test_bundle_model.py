@@ -116,6 +116,15 @@ def test_missing_data_is_never_health(model: BundleModel, panel: Panel) -> None:
         assert np.isnan(verdicts.expected[unscored]).all()
 
 
+def test_rows_that_a_memory_has_not_seen_are_made_up_for(model: BundleModel, panel: Panel) -> None:
+    part = panel.rows(slice(0, CONTEXT + 20))
+    whole, _ = model.score(part, 20, None)
+    _, memory = model.score(part.rows(slice(0, CONTEXT + 10)), 10, None)
+    newest, _ = model.score(part, 1, memory)
+    np.testing.assert_allclose(newest.surprise[0], whole.surprise[-1], **CLOSE)
+    np.testing.assert_allclose(newest.expected[0], whole.expected[-1], **CLOSE)
+
+
 def test_features_are_matched_by_name(model: BundleModel, panel: Panel) -> None:
     turned = Panel(panel.times, panel.values[..., ::-1].copy(), panel.labels, panel.features[::-1])
     there, _ = model.score(panel, 50, None)

@@ -54,6 +54,8 @@ class TestStates:
         assert store.commit("cpu", later, 1) == 2
         other = Store(url)
         assert other.state("cpu") == (later, 2)
+        assert other.totals("cpu") == later.totals
+        assert other.totals("memory") is None
         other.close()
 
     @pytest.mark.parametrize("revision", [0, 1, 3])
