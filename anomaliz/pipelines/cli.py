@@ -1,7 +1,6 @@
 """The commands of pipelines: `anomaliz pipelines check|score|train|backfill|backtest|list|schema`."""
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -131,7 +130,7 @@ def _read(file: Path, config: Path | None) -> tuple["Definitions", "Settings"]:
     from anomaliz.config import load_settings
     from anomaliz.pipelines.loading import load_definitions
 
-    return load_definitions([file], os.environ), load_settings(config)
+    return load_definitions([file]), load_settings(config)
 
 
 @contextmanager

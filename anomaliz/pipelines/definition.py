@@ -30,7 +30,7 @@ WrittenSeries = Literal[
 ]
 Direction = Literal["both", "above", "below"]
 
-_DEFINITION_NAME = re.compile(r"\w[\w.-]*", re.ASCII)
+_DEFINITION_NAME = re.compile(r"\w[\w.-]{0,99}", re.ASCII)
 _COUNTRY = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 _BRACES = re.compile(r"\{(\w*)\}")
 _METRIC_NAME = re.compile(r"[a-zA-Z_:][a-zA-Z0-9_:]*")
@@ -40,7 +40,7 @@ _NOT_IN_METRIC_NAME = re.compile(r"[^a-zA-Z0-9_:]")
 def definition_name(name: str) -> str:
     """Return `name` where a pipeline, a source or a sink may be called so; ValueError elsewhere."""
     if not _DEFINITION_NAME.fullmatch(name):
-        raise ValueError("must be letters, digits, '.', '_' and '-', and begin with a letter, a digit or '_'")
+        raise ValueError("must be up to 100 letters, digits, '.', '_' and '-', and not begin with '.' or '-'")
     return name
 
 

@@ -47,6 +47,20 @@ def test_its_hours_are_those_of_the_zone() -> None:
     assert trigger.get_next_fire_time(None, START) == START.replace(hour=4)
 
 
+@pytest.mark.parametrize(
+    "day", [datetime(2026, 3, 28, 20, tzinfo=UTC), datetime(2026, 10, 24, 20, tzinfo=UTC)]
+)
+def test_it_fires_evenly_when_the_clocks_change(day: datetime) -> None:
+    trigger = Cron.parse("*/5 * * * *").trigger("Europe/Berlin")
+    fire = trigger.get_next_fire_time(None, day)
+    for _ in range(120):
+        # As the scheduler does it, a moment after each.
+        now = fire.astimezone(UTC) + timedelta(milliseconds=50)
+        later = trigger.get_next_fire_time(fire, now)
+        assert later.astimezone(UTC) - fire.astimezone(UTC) == timedelta(minutes=5)
+        fire = later
+
+
 def test_jitter_is_at_most_what_was_asked() -> None:
     trigger = Cron.parse("0 * * * *").trigger("UTC", 30.0)
     late = [(trigger.get_next_fire_time(None, START) - START).total_seconds() for _ in range(50)]

@@ -109,7 +109,7 @@ def test_a_template_that_names_no_metric_is_refused(template: str, message: str)
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"name": ".."}, "begin with a letter"),
+        ({"name": ".."}, "and not begin with '.' or '-'"),
         ({"name": "a b"}, "pattern"),
         ({"timezone": "Europe/Berln"}, "did you mean 'Europe/Berlin'?"),
         ({"timezone": "../etc/passwd"}, "must be a timezone such as Europe/Berlin"),

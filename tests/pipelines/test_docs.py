@@ -13,7 +13,6 @@ from anomaliz.config.duration import SECONDS_IN
 from anomaliz.pipelines.definition import Calendar, Maintenance, Period, Pipeline, Score, Train
 from anomaliz.pipelines.loading import load_definitions
 from anomaliz.pipelines.systems import SINK_TYPES, SOURCE_TYPES
-from anomaliz.sinks.sql import SqlSinkSettings
 
 DOCS = (Path(__file__).parents[2] / "docs" / "pipelines.md").read_text(encoding="utf-8")
 MODELS: tuple[type[BaseModel], ...] = (
@@ -23,7 +22,6 @@ MODELS: tuple[type[BaseModel], ...] = (
     Calendar,
     Maintenance,
     Period,
-    SqlSinkSettings,
 )
 ROWS = [line for line in DOCS.splitlines() if line.startswith("| `")]
 

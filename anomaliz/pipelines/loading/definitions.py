@@ -19,7 +19,7 @@ from anomaliz.pipelines.loading.document import Document, Named
 from anomaliz.pipelines.loading.files import definition_files
 from anomaliz.pipelines.loading.part import Part, Steps
 from anomaliz.pipelines.loading.references import FORM, BrokenReferenceError, expanded
-from anomaliz.pipelines.loading.refusal import Subject, dotted
+from anomaliz.pipelines.loading.refusal import Subject, dotted, plain, shown
 from anomaliz.pipelines.loading.secrets import literal_secrets
 from anomaliz.pipelines.loading.variables import Override, overrides, with_override
 from anomaliz.pipelines.systems import SINK_TYPES, SOURCE_TYPES, SinkSettings, SourceSettings
@@ -60,7 +60,7 @@ def read_pipeline(tree: object, definitions: Definitions) -> Pipeline:
     """
     if not isinstance(tree, Mapping):
         raise ConfigError("a pipeline must be a mapping with a name")
-    raw = Raw("pipeline", str(tree.get("name", "without a name")), ())
+    raw = Raw("pipeline", plain(str(tree.get("name", "without a name"))), ())
     pipeline = raw.validated(Pipeline, tree)
     raw.require_systems(pipeline, definitions)
     return pipeline
@@ -146,9 +146,9 @@ class Raw:
 
     def _place(self, steps: Steps, given: Mapping[Steps, Override]) -> str:
         """Return where a value stands, or else the nearest that holds it."""
+        if variable := _variable(steps, given):
+            return variable.variable
         for end in range(len(steps), 0, -1):
-            if variable := _variable(steps[:end], given):
-                return variable.variable
             for part in self.parts:
                 if found := part.find(steps[:end]):
                     return found.place
@@ -217,7 +217,7 @@ def _system(raw: Raw, types: Mapping[str, type[BaseModel]], environ: Mapping[str
         raise ConfigError(f"{place}: {raw.noun} {raw.name} has no type: give one of {known}", field="type")
     near = nearest(str(kind), types)
     advice = f"did you mean {near}?" if near else f"give one of {known}"
-    raise ConfigError(f"{place}: {kind!r} is no type of a {raw.noun}: {advice}", field="type")
+    raise ConfigError(f"{place}: {shown(kind)} is no type of a {raw.noun}: {advice}", field="type")
 
 
 def _require_distinct(noun: str, entries: Iterable[Named]) -> None:
@@ -245,9 +245,10 @@ def _refuse_literal_secrets(
 
 
 def _variable(steps: Steps, given: Mapping[Steps, Override]) -> Override | None:
-    """Return the variable that gave what lies at the end of `steps`, or something in it."""
-    found = (override for way, override in given.items() if way[: len(steps)] == steps)
-    return given.get(steps) or next(found, None)
+    """Return the variable that gave what lies at the end of `steps`, or what is around or inside it."""
+    around = (given[steps[:end]] for end in range(len(steps), 0, -1) if steps[:end] in given)
+    inside = (override for way, override in given.items() if steps and way[: len(steps)] == steps)
+    return next(around, None) or next(inside, None)
 
 
 def _merged(under: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

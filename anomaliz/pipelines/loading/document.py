@@ -9,6 +9,7 @@ from anomaliz.core.errors import ConfigError
 from anomaliz.core.suggestion import nearest
 from anomaliz.pipelines.definition import definition_name
 from anomaliz.pipelines.loading.part import Part
+from anomaliz.pipelines.loading.refusal import plain, shown
 
 DEFAULTS, PIPELINES, SOURCES, SINKS = "defaults", "pipelines", "sources", "sinks"
 SECTIONS = {DEFAULTS: "a mapping", PIPELINES: "a list", SOURCES: "a mapping", SINKS: "a mapping"}
@@ -54,7 +55,7 @@ def _section(key: str, whole: Part) -> Part | None:
     if key not in SECTIONS:
         near = nearest(key, SECTIONS)
         advice = f"did you mean {near}?" if near else f"it takes {', '.join(SECTIONS)}"
-        raise ConfigError(f"{part.place}: {key!r} is no key of a file of pipelines: {advice}", field=key)
+        raise ConfigError(f"{part.place}: {shown(key)} is no key of a file of pipelines: {advice}", field=key)
     if part.value is None:  # everything in it is commented out
         return None
     if not isinstance(part.value, SHAPES[SECTIONS[key]]):
@@ -63,11 +64,9 @@ def _section(key: str, whole: Part) -> Part | None:
 
 
 def _pipelines(section: Part | None) -> Iterator[Named]:
-    for position in range(len(section.value) if section else 0):
-        part = section and section.child(position)
-        if part is None or not isinstance(part.value, dict):
-            place = part.place if part else ""
-            raise ConfigError(f"{place}: a pipeline must be a mapping with a name", field=PIPELINES)
+    for part in section.items() if section else ():
+        if not isinstance(part.value, dict):
+            raise ConfigError(f"{part.place}: a pipeline must be a mapping with a name", field=PIPELINES)
         if "name" not in part.value:
             raise ConfigError(f"{part.place}: the pipeline has no name: give it one", field="name")
         yield _named(part, part.value["name"], "pipeline")
@@ -78,7 +77,9 @@ def _systems(section: Part | None, noun: str) -> Iterator[Named]:
         part = section and section.child(str(name))
         if part is None or not isinstance(part.value, dict):
             place = part.place if part else ""
-            raise ConfigError(f"{place}: {noun} {name} must be a mapping with a type", field=str(name))
+            raise ConfigError(
+                f"{place}: {noun} {plain(str(name))} must be a mapping with a type", field=str(name)
+            )
         yield _named(part, name, noun)
 
 
@@ -89,4 +90,4 @@ def _named(part: Part, name: object, noun: str) -> Named:
             raise ValueError("must be a text: quote it")
         return Named(definition_name(name), part)
     except ValueError as error:
-        raise ConfigError(f"{place.place}: name of {noun} {name!r} {error}", field="name") from None
+        raise ConfigError(f"{place.place}: name of {noun} {shown(name)} {error}", field="name") from None

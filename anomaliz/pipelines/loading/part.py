@@ -50,6 +50,11 @@ class Part:
                 return Part(self._value(step), node, self.file, line)
         return None
 
+    def items(self) -> "Iterator[Part]":
+        """Yield the items of a list."""
+        for position, line, node in self._children():
+            yield Part(self._value(position), node, self.file, line)
+
     def find(self, steps: Steps) -> "Part | None":
         """Return what lies at the end of `steps`, None where they lead nowhere."""
         part: Part | None = self

@@ -15,12 +15,16 @@ from anomaliz.core.suggestion import nearest
 from anomaliz.pipelines.loading.annotations import annotation_at, is_secret, model_in
 from anomaliz.pipelines.loading.part import Steps
 
-UNKNOWN, MISSING = "extra_forbidden", "missing"
+UNKNOWN, MISSING, NO_TEXT = "extra_forbidden", "missing", "invalid_key"
+
+LONGEST = 80
+"""Characters of a value, or of a name, that are shown."""
 
 _short = Repr()
-_short.maxstring = _short.maxother = 80
+_short.maxstring = _short.maxother = LONGEST
 _VERBS = ("must", "needs", "takes", "knows")
 _SHOULD = re.compile(r"^\w+ should ")
+_INSTANCE = re.compile(r" or instance of \w+")
 _WORDS = {"a valid tuple": "a list", "a valid dictionary": "a mapping", "a valid string": "a text"}
 
 
@@ -54,6 +58,8 @@ class Subject:
     def _said(self, kind: str, steps: Steps, message: str) -> str:
         if kind == UNKNOWN:
             return self._unknown(steps)
+        if kind == NO_TEXT:
+            return f"{self.whole(steps[:-1])} has a key {shown(steps[-1])} that is no text: quote it"
         if kind == MISSING:
             return f"{self.whole(steps[:-1])} has no {steps[-1]}: give it{self._meaning(steps)}"
         given = self.given(steps)
@@ -75,7 +81,7 @@ class Subject:
         near = nearest(key, keys)
         advice = f"did you mean {near}?" if near else f"it takes {', '.join(keys)}"
         owner = f"{dotted(steps[:-1])} of {self.kind}" if len(steps) > 1 else self.kind
-        return f"{key!r} is no key of {owner}: {advice}"
+        return f"{shown(key)} is no key of {owner}: {advice}"
 
     def _meaning(self, steps: Steps) -> str:
         model = self._model(steps[:-1])
@@ -86,9 +92,7 @@ class Subject:
     def _shown(self, steps: Steps) -> str:
         if self._is_secret(steps):
             return MASK
-        given = self.given(steps)
-        # As YAML has them.
-        return json.dumps(given) if given is None or isinstance(given, bool) else _short.repr(given)
+        return shown(self.given(steps))
 
     def _is_secret(self, steps: Steps) -> bool:
         return any(is_secret(annotation_at(self.model, steps[:end])) for end in range(1, len(steps) + 1))
@@ -97,9 +101,19 @@ class Subject:
         return model_in(annotation_at(self.model, steps))
 
 
+def shown(value: object) -> str:
+    """Return a value, or the beginning of a long one, as in YAML where that is not as in Python."""
+    return json.dumps(value) if value is None or isinstance(value, bool) else _short.repr(value)
+
+
+def plain(name: str) -> str:
+    """Return a name as it is, or quoted and cut where it would break a sentence."""
+    return name if name.isprintable() and len(name) <= LONGEST else shown(name)
+
+
 def dotted(steps: Steps) -> str:
     """Return the way as text, as in `train.periods[0].start`."""
-    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{plain(step)}" for step in steps)
     return text.removeprefix(".")
 
 
@@ -108,7 +122,7 @@ def _message(fault: Any) -> str:
         return str(fault["ctx"]["error"])
     if fault["type"] == "string_pattern_mismatch":
         return "must be a text of letters, digits, '.', '_' and '-'"
-    message = _SHOULD.sub("must ", fault["msg"])
+    message = _INSTANCE.sub("", _SHOULD.sub("must ", fault["msg"]))
     for theirs, ours in _WORDS.items():
         message = message.replace(theirs, ours)
     return message

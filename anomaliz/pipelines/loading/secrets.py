@@ -43,6 +43,9 @@ def _literal(name: str, value: object) -> Iterator[Steps]:
 
 
 def _has_literal_password(url: str) -> bool:
-    address = urlsplit(REFERENCE.sub(_REFERRED, url))
+    try:
+        address = urlsplit(REFERENCE.sub(_REFERRED, url))
+    except ValueError:
+        return "@" in url  # it cannot be read, so nobody knows
     parameters = [value for key, value in parse_qsl(address.query) if _SECRET_NAME.search(key)]
     return any(secret and _REFERRED not in secret for secret in [address.password, *parameters])

@@ -273,7 +273,7 @@ class TestReferences:
         ('"*/5 * * * *"', "* 5 *", "is not YAML at line 6"),
         ("*/5 *", "*/5", "line 6: schedule of pipeline cpu_anomaly must be a cron line of 5 fields, got 4"),
         ("cpu_anomaly", "5", "line 2: name of pipeline 5 must be a text: quote it"),
-        ("cpu_anomaly", "../x", "line 2: name of pipeline '../x' must be letters, digits"),
+        ("cpu_anomaly", "../x", "line 2: name of pipeline '../x' must be up to 100 letters"),
         ("name: cpu_anomaly", "step: 1m", "line 2: the pipeline has no name: give it one"),
         (
             "    query",
