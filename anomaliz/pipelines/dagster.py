@@ -51,7 +51,7 @@ def _kinds(pipeline: Pipeline) -> tuple[AssetKind, ...]:
 def _asset(pipeline: Pipeline, kind: AssetKind, found: Definitions, settings: Settings) -> Any:
     what = "What is written of" if kind == "score" else "The model of"
 
-    @dagster.asset(
+    @dagster.asset(  # type: ignore[untyped-decorator]
         name=kind,
         key_prefix=[_name(pipeline)],
         group_name="anomaliz",
