@@ -55,6 +55,11 @@ class Store:
             )
         self._prepare()
 
+    @property
+    def engine(self) -> "sa.Engine":
+        """The database, for the schedule, which has a table of its own in it."""
+        return self._database.engine
+
     def close(self) -> None:
         """Let go of connections."""
         self._database.close()
