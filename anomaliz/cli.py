@@ -70,6 +70,22 @@ def serve(
     serve_forever(_settings(config, options))
 
 
+@app.command("run")
+def run_pipelines(
+    files: Annotated[list[Path], typer.Argument(help="YAML files of pipelines, or folders of them.")],
+    api: Annotated[
+        bool, typer.Option("--api/--no-api", help="Serve the API and /metrics beside the jobs.")
+    ] = True,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Run pipelines on their schedules, and the service beside them."""
+    from anomaliz.api.run import run as run_forever
+
+    run_forever(files, _settings(config, {"api.host": host, "api.port": port}), api=api)
+
+
 @app.command()
 def analyze(
     window: Annotated[Path, typer.Argument(help="JSON file: one array per feature; - for stdin.")],

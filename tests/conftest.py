@@ -27,7 +27,7 @@ from anomaliz.config.settings import Settings
 from anomaliz.data.synthetic import make_synthetic
 from anomaliz.training.pipeline import train
 
-pytest_plugins = ["real_servers", "real_stores"]
+pytest_plugins = ["real_servers", "real_stores", "dask_cluster"]
 
 REPOSITORY = Path(__file__).parents[1]
 SERVE = (

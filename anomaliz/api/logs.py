@@ -12,6 +12,8 @@ from anomaliz.config.settings import Logging
 
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 LOGGERS = ("anomaliz", "uvicorn", "asyncio")
+QUIET = ("apscheduler", "distributed")
+"""What they tell that is no warning is told by ours."""
 
 
 def configure(settings: Logging) -> None:
@@ -23,6 +25,10 @@ def configure(settings: Logging) -> None:
         logger.handlers = [handler]
         logger.setLevel(settings.level)
         logger.propagate = False
+    for name in QUIET:
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = [handler], False
+        logger.setLevel(max(logging.WARNING, logging.getLevelName(settings.level)))
     access = logging.getLogger("uvicorn.access")
     access.handlers, access.propagate = [], False
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
@@ -13,13 +13,30 @@ from anomaliz.api import logs, problems
 from anomaliz.api.keys import ApiKeys
 from anomaliz.api.openapi import document
 from anomaliz.api.request_log import RequestLog
-from anomaliz.api.routes import analyze, batch, bundle, detect, docs, explain, health, metrics
+from anomaliz.api.routes import (
+    analyze,
+    batch,
+    bundle,
+    detect,
+    docs,
+    execute,
+    explain,
+    health,
+    metrics,
+    pipelines,
+)
 from anomaliz.api.service import Service
 from anomaliz.config.loading import load_settings
 from anomaliz.config.settings import Settings
 from anomaliz.core.errors import AnomalizError
 
+if TYPE_CHECKING:
+    from anomaliz.pipelines.daemon.daemon import Daemon
+
 logger = logging.getLogger(__name__)
+
+Shown = tuple[str | None, int]
+"""What an OpenAPI document depends on: the bundle, and the definitions."""
 
 
 class AnomalizAPI(FastAPI):
@@ -41,27 +58,29 @@ class AnomalizAPI(FastAPI):
             ],
         )
         self.state.service = service
-        self._documents: dict[str | None, dict[str, Any]] = {}
+        self._documents: dict[Shown, dict[str, Any]] = {}
 
     def openapi(self) -> dict[str, Any]:
-        """Return the document for the bundle in service; only the newest is kept."""
+        """Return the document for what is in service; only the newest is kept."""
         service: Service = self.state.service
         bundle = service.holder.bundle
-        sha256 = bundle.sha256 if bundle else None
-        if sha256 not in self._documents:
-            made = document(self, bundle, locked=bool(service.settings.api.api_keys))
-            self._documents = {sha256: made}
-        return self._documents[sha256]
+        definitions = service.daemon.definitions if service.daemon else None
+        shown = bundle.sha256 if bundle else None, id(definitions)
+        if shown not in self._documents:
+            made = document(self, bundle, definitions, locked=bool(service.settings.api.api_keys))
+            self._documents = {shown: made}
+        return self._documents[shown]
 
 
-def create_app(settings: Settings | None = None) -> AnomalizAPI:
+def create_app(settings: Settings | None = None, daemon: "Daemon | None" = None) -> AnomalizAPI:
     """Return the app for these settings, by default the effective ones; raises ConfigError for a bad one.
 
-    The bundle is loaded when the app starts. Without one it starts all the same, and is not ready.
+    The bundle is loaded when the app starts. Without one it starts all the same, and is not ready, unless a
+    `daemon` runs beside it.
     """
-    app = AnomalizAPI(Service.from_settings(settings or load_settings()))
+    app = AnomalizAPI(Service.from_settings(settings or load_settings(), daemon))
     problems.add_handlers(app)
-    for routes in (analyze, batch, detect, explain, health, bundle, metrics, docs):
+    for routes in (analyze, batch, detect, explain, health, bundle, metrics, pipelines, execute, docs):
         app.include_router(routes.router)
     return app
 

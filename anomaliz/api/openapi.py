@@ -2,7 +2,8 @@
 
 import csv
 import io
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from fastapi import FastAPI
@@ -18,11 +19,16 @@ from anomaliz.bundle.bundle import Bundle
 from anomaliz.core.stamps import stamps_text
 from anomaliz.core.types import Floats
 
+if TYPE_CHECKING:
+    from anomaliz.pipelines.definition import Definitions
+
 Document = dict[str, Any]
 
 EXAMPLE_START = np.datetime64("2024-01-01T00:00:00", "ns")
 MINUTE = np.timedelta64(60, "s").astype("timedelta64[ns]")
 STAMP_SCHEMA = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "number"}]}
+EXAMPLE_NAME = "example"
+"""Of a pipeline that the examples make."""
 EVENT = {
     "start": "2024-01-07T03:20:00Z",
     "end": "2024-01-07T03:40:00Z",
@@ -42,8 +48,13 @@ SECURITY_SCHEMES = {
 }
 
 
-def document(app: FastAPI, bundle: Bundle | None, *, locked: bool) -> Document:
-    """Return the OpenAPI document, naming the bundle's features; `locked` says that a key is needed."""
+def document(
+    app: FastAPI, bundle: Bundle | None, definitions: "Definitions | None", *, locked: bool
+) -> Document:
+    """Return the OpenAPI document, naming the bundle's features; `locked` says that a key is needed.
+
+    Examples of pipelines are of the first of `definitions`.
+    """
     schema = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     problem = Problem.model_json_schema()
     components = schema.setdefault("components", {}).setdefault("schemas", {})
@@ -51,9 +62,40 @@ def document(app: FastAPI, bundle: Bundle | None, *, locked: bool) -> Document:
     components.update(INCIDENT["$defs"])
     for path, content in _bodies(bundle).items():
         schema["paths"][path]["post"]["requestBody"] = {"required": True, "content": content}
+    for (method, path), example in _pipeline_examples(definitions).items():
+        content = {JSON_TYPES[0]: {"schema": {"type": "object"}, "example": example}}
+        schema["paths"][path][method]["requestBody"] = {"required": True, "content": content}
+    _name_paths(schema, definitions)
     if locked:
         _lock(schema)
     return schema
+
+
+def _pipeline_examples(definitions: "Definitions | None") -> dict[tuple[str, str], Document]:
+    """Return the body of each route that takes a definition, or times of a pipeline."""
+    first = {"name": "cpu", "query": "avg(rate(node_cpu_seconds_total[5m]))", "schedule": "*/5 * * * *"}
+    if definitions and definitions.pipelines:
+        first = definitions.pipelines[0].model_dump(mode="json", exclude_unset=True)
+    end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    times = {"from": (end - timedelta(hours=1)).isoformat(), "to": end.isoformat()}
+    return {
+        ("post", "/pipelines"): {**first, "name": EXAMPLE_NAME},
+        ("put", "/pipelines/{name}"): {**first, "name": EXAMPLE_NAME},
+        ("post", "/pipelines/{name}/backfill"): times,
+        ("post", "/execute/train"): {"pipeline": first},
+        ("post", "/execute/inference"): {"pipeline": first},
+    }
+
+
+def _name_paths(schema: Document, definitions: "Definitions | None") -> None:
+    """Give the parameter `name` of each path an example that can be pressed."""
+    known = definitions.pipelines[0].name if definitions and definitions.pipelines else EXAMPLE_NAME
+    for path, operations in schema["paths"].items():
+        for method, operation in operations.items():
+            for parameter in operation.get("parameters", []):
+                if path.startswith("/pipelines") and parameter["name"] == "name":
+                    # What changes definitions is for those that came over HTTP.
+                    parameter["example"] = EXAMPLE_NAME if method in ("put", "delete") else known
 
 
 def _lock(schema: Document) -> None:

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from anomaliz.api.responses import ProblemJSON
-from anomaliz.core.errors import AnomalizError, BundleError
+from anomaliz.core.errors import AnomalizError, BundleError, ConflictError, StoreError
 
 
 class ProblemError(Exception):
@@ -45,7 +45,9 @@ def problem(status: HTTPStatus, detail: str, field: str | None = None) -> dict[s
 
 def of_error(error: AnomalizError) -> ProblemError:
     """Return the problem that an error of the house is: the caller's, unless the bundle is at fault."""
-    if isinstance(error, BundleError):
+    if isinstance(error, ConflictError):
+        return ProblemError(HTTPStatus.CONFLICT, str(error), field=error.field)
+    if isinstance(error, BundleError | StoreError):
         return ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, str(error), field=error.field)
     return ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), field=error.field)
 

@@ -33,13 +33,17 @@ class Reloads(Protocol):
 class BundleHolder:
     """Holds the bundle in service. Requests take `current()` once, so a swap never mixes two bundles."""
 
-    def __init__(self, place: BundlePlace, monitoring: Reloads, role: str = "bundle") -> None:
+    def __init__(
+        self, place: BundlePlace, monitoring: Reloads, role: str = "bundle", *, required: bool = True
+    ) -> None:
+        """Hold no bundle yet; where none is `required`, its absence is no error."""
         self.place = place
         self.bundle: Bundle | None = None
         self.reason = f"no bundle has been loaded from {place} yet"
         """Why there is no bundle, as long as there is none."""
         self._monitoring = monitoring
         self._role = role
+        self._required = required
         self._seen: Fingerprint | None = None
         self._lock = threading.Lock()
         self._listeners: list[Callable[[], None]] = []
@@ -123,7 +127,8 @@ class BundleHolder:
         # Only an error that nobody foresaw has a cause worth a traceback.
         cause = None if isinstance(error.__cause__, AnomalizError) else error.__cause__
         extra = {"reason": str(error), "kept_sha256": kept}
-        logger.error(f"{self._role} refused", exc_info=cause, extra=extra)
+        level = logging.ERROR if self._required or self.bundle else logging.INFO
+        logger.log(level, f"{self._role} refused", exc_info=cause, extra=extra)
 
 
 def _tried(directory: Path) -> Bundle:

@@ -152,7 +152,8 @@ class ChallengerReading(Shape):
 
 class Readiness(Shape):
     status: Literal["ready"]
-    bundle: BundleIdentity
+    bundle: BundleIdentity | None = Field(description="Null where pipelines run, and none is served.")
+    pipelines: int | None = Field(description="How many run; null where the service runs none.")
     registry: RegistryReading | None = Field(description="Null where no bundle comes from a registry.")
     challenger: ChallengerReading | None = Field(description="Null without one.")
 
@@ -177,14 +178,116 @@ class TrainingMetrics(Shape):
     metrics: dict[str, Any]
 
 
+class RunReport(Shape):
+    pipeline: str
+    kind: Literal["score", "train", "backfill"]
+    status: Literal["ok", "no_data", "failed"]
+    message: str
+    ended: datetime
+    seconds: float
+    data_age: float | None = Field(description="Seconds from the newest sample to now.")
+    series: int
+    rows: int
+    points: int = Field(description="Points that got a score.")
+    anomalies: int
+    events: int = Field(description="Anomalies that began.")
+    samples: int
+
+
+class PipelineBrief(Shape):
+    name: str
+    place: str | None = Field(description="File and line of its definition; null where it came over HTTP.")
+    source: str
+    schedule: str
+    next_score: datetime | None
+    next_train: datetime | None
+    report: RunReport | None = Field(description="Of the newest job since the process began.")
+
+
+class PipelineList(Shape):
+    pipelines: list[PipelineBrief]
+
+
+class RunTotals(Shape):
+    runs: int
+    no_data: int
+    failures: int
+    points: int
+    events: int
+
+
+class KeptModel(Shape):
+    version: str
+    created: datetime
+    facts: str = Field(description="What it was fitted on.")
+
+
+class PipelineAnswer(PipelineBrief):
+    definition: dict[str, Any] = Field(description="As it can be sent again.")
+    watermark: datetime | None = Field(description="The first stamp that was not scored yet.")
+    totals: RunTotals | None
+    models: list[KeptModel] = Field(description="The newest first.")
+
+
+class AcceptedJob(Shape):
+    job: str
+    url: str = Field(description="Where to ask after it.")
+
+
+class JobAnswer(Shape):
+    id: str
+    pipeline: str
+    kind: str
+    arguments: dict[str, Any]
+    status: Literal["queued", "running", "done", "failed"]
+    message: str
+    progress: float = Field(ge=0, le=1)
+    created: datetime
+    updated: datetime
+
+
+class JobList(Shape):
+    jobs: list[JobAnswer]
+
+
+class TrainAnswer(Shape):
+    version: str
+    facts: str = Field(description="What it was fitted on.")
+    model: str = Field(description="Base64, for /execute/inference.")
+    report: RunReport
+
+
+class WrittenSeries(Shape):
+    labels: dict[str, str]
+    times: list[datetime]
+    values: list[float]
+
+
+class InferenceAnswer(Shape):
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    start: datetime = Field(alias="from")
+    end: datetime = Field(alias="to")
+    points: int
+    events: int
+    series: list[WrittenSeries] = Field(description="What a pipeline of this definition would write.")
+
+
 def documented(
-    answer: type[Shape], *problems: int, also: Sequence[str] = ()
+    answer: type[Shape],
+    *problems: int,
+    also: Sequence[str] = (),
+    status: int = 200,
+    success: bool = True,
 ) -> dict[int | str, dict[str, Any]]:
     """Return a route's `responses`: its answer, text of other media types, and the problems it can have."""
-    success: dict[str, Any] = {"model": answer, "description": "Success"}
+    found: dict[int | str, dict[str, Any]] = {code: documented_problem(code) for code in problems}
+    if not success:
+        return found
+    described: dict[str, Any] = {"model": answer, "description": "Success"}
     if also:
-        success["content"] = {media_type: {"schema": {"type": "string"}} for media_type in also}
-    return {200: success, **{status: documented_problem(status) for status in problems}}
+        described["content"] = {media_type: {"schema": {"type": "string"}} for media_type in also}
+    return {status: described, **found}
 
 
 def documented_problem(status: int) -> dict[str, Any]:

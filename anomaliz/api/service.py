@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from starlette.requests import Request
 
@@ -19,6 +19,9 @@ from anomaliz.config.settings import Settings
 from anomaliz.core.place import Place, RegistryUri
 from anomaliz.tracking.watcher import RegistryWatcher
 
+if TYPE_CHECKING:
+    from anomaliz.pipelines.daemon.daemon import Daemon
+
 
 @dataclass(frozen=True)
 class Service:
@@ -32,6 +35,8 @@ class Service:
     """Of the registry, where a bundle comes from one."""
     challenger: Challenger | None
     explaining: Explaining
+    daemon: "Daemon | None" = None
+    """Runs pipelines beside the service; started and stopped by who made it."""
 
     @classmethod
     def of(cls, request: Request) -> "Service":
@@ -39,21 +44,25 @@ class Service:
         return cast("Service", request.app.state.service)
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> "Service":
-        """Return the parts, with no bundle loaded yet.
+    def from_settings(cls, settings: Settings, daemon: "Daemon | None" = None) -> "Service":
+        """Return the parts, with no bundle loaded yet, where there need not be one beside a `daemon`.
 
         Raises AnomalizError where a registry or the explanation agent needs more.
         """
         monitoring = Monitoring()
         watcher = _watcher(settings)
-        holder = BundleHolder(_place(settings.artifact_dir, watcher), monitoring)
+        place = _place(settings.artifact_dir, watcher)
+        holder = BundleHolder(place, monitoring, required=daemon is None)
         challenger = None
         if settings.api.challenger is not None:
             measures = ChallengerMonitoring(monitoring.registry)
             place = _place(settings.api.challenger, watcher)
             challenger = Challenger(BundleHolder(place, measures, "challenger"), holder, measures)
         explaining = Explaining.of(settings.agent, monitoring.registry)
-        return cls(settings, monitoring, holder, WindowQueue(monitoring), watcher, challenger, explaining)
+        if daemon is not None:
+            daemon.expose(monitoring.registry)
+        queue = WindowQueue(monitoring)
+        return cls(settings, monitoring, holder, queue, watcher, challenger, explaining, daemon)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -36,6 +36,10 @@ class StoreError(AnomalizError):
     """A store of state that cannot be reached, or that somebody else has written to meanwhile."""
 
 
+class ConflictError(AnomalizError):
+    """Something that cannot be done now, since something else is under way."""
+
+
 class MissingExtraError(AnomalizError):
     """A feature whose optional packages are not installed."""
 

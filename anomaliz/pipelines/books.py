@@ -89,6 +89,11 @@ class Books:
         for _, sink in list(self._sinks.values()):
             sink.flush()
 
+    def sinks(self) -> dict[str, Sink]:
+        """Return the sinks that are open, by name."""
+        with self._lock:
+            return {name: sink for name, (_, sink) in self._sinks.items()}
+
     def redefine(self, definitions: Definitions) -> None:
         """Go on with other definitions: sinks that are others now are closed."""
         with self._lock:

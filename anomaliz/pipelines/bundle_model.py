@@ -17,7 +17,7 @@ from anomaliz.core.errors import DataError
 from anomaliz.core.labels import LabelSet, label_set
 from anomaliz.core.panel import Panel, PanelVerdicts
 from anomaliz.core.place import Place, RegistryUri
-from anomaliz.core.types import Floats
+from anomaliz.core.types import Floats, Stamps
 from anomaliz.core.verdict import ScoringState, Status, Verdicts
 from anomaliz.detection.profile import WINDOW_PROFILE
 from anomaliz.detection.series_profile import SERIES_PROFILE
@@ -86,7 +86,7 @@ class BundleModel:
         self, values: Floats, panel: Panel, newest: int, state: ScoringState | None
     ) -> Verdicts | None:
         """Judge the newest rows of a series `values (n, n_features)`; None where it has not begun."""
-        first = _first(values) if state is None else len(values) - newest
+        first = _first(values) if state is None else _after(panel.times, state)
         if first == len(values):
             return None
         rows, times, _ = self.bundle.regularise(values[first:], panel.times[first:], state)
@@ -136,6 +136,11 @@ def _first(values: Floats) -> int:
     """Return the first row that has a value."""
     there = np.logical_not(np.isnan(values).all(axis=1))
     return int(np.argmax(there)) if there.any() else len(values)
+
+
+def _after(times: Stamps, state: ScoringState) -> int:
+    """Return the first row that the state has not seen."""
+    return int(np.searchsorted(times, np.array([state.last], "datetime64[ns]"), side="right")[0])
 
 
 def _unscored(panel: Panel, newest: int, threshold: float) -> PanelVerdicts:

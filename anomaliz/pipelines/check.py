@@ -102,5 +102,5 @@ def _frame(panel: Panel) -> str:
 def _written(pipeline: Pipeline, panel: Panel) -> Iterator[str]:
     writer = Writer(pipeline)
     for labels in panel.labels[:1]:
-        for name in pipeline.score.write:
+        for name in writer.written:
             yield series_name(writer.labels(labels) | {NAME: pipeline.series_name(name)})

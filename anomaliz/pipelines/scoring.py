@@ -24,7 +24,7 @@ from anomaliz.pipelines.policies.policies import Decisions, Policies
 from anomaliz.pipelines.progress import Interval, Memory, Written
 from anomaliz.pipelines.reporting import scored_report
 from anomaliz.pipelines.times import ns
-from anomaliz.pipelines.writing import Writer
+from anomaliz.pipelines.writing import CONTRIBUTION, Writer
 from anomaliz.sinks.sink import Samples
 from anomaliz.sources.source import Source
 from anomaliz.store.state import PipelineState, Totals
@@ -141,10 +141,10 @@ class Scoring:
             yield from self._writer.by_point(name, times, labels, values, fresh)
         # What was foretold is not written again.
         untold = fresh & (times >= self._untold(interval, first))[:, np.newaxis]
-        for name in ("expected", "expected_lower", "expected_upper"):
-            yield from self._writer.by_feature(name, times, labels, getattr(verdicts, name), untold)
-        if len(self.pipeline.features) > 1:
-            yield from self._writer.by_feature("contribution", times, labels, verdicts.contributions, fresh)
+        yield from self._writer.by_feature("expected", times, labels, verdicts.expected, untold)
+        for name in ("expected_lower", "expected_upper"):
+            yield from self._writer.by_feature(name, times, labels, getattr(verdicts, name), fresh)
+        yield from self._writer.by_feature(CONTRIBUTION, times, labels, verdicts.contributions, fresh)
 
     def _foretold(
         self, panel: Panel, memory: Memory, interval: Interval, *, first: bool

@@ -10,7 +10,7 @@ import numpy as np
 from anomaliz.bundle.manifest import digest
 from anomaliz.bundle.writer import replacing
 from anomaliz.config.settings import Settings
-from anomaliz.core.errors import ConfigError, DataError
+from anomaliz.core.errors import ConfigError, DataError, MissingExtraError
 from anomaliz.core.panel import Panel
 from anomaliz.core.types import Flags
 from anomaliz.data.dataset import Dataset
@@ -23,7 +23,6 @@ from anomaliz.pipelines.policies.policies import Policies
 from anomaliz.pipelines.reading import read_panel
 from anomaliz.pipelines.times import floor, ns
 from anomaliz.sources.source import Source
-from anomaliz.training.pipeline import train as train_bundle
 
 VALIDATED_ROWS = 288
 """Newest rows of the training that a new model is tried on."""
@@ -100,6 +99,10 @@ def _fit_bundle(pipeline: Pipeline, settings: Settings, panel: Panel, normal: Fl
             f"pipeline {pipeline.name} gives {len(panel.labels)} series and a bundle is trained on one: "
             "narrow the query, or use detectors: series"
         )
+    try:
+        from anomaliz.training.pipeline import train as train_bundle
+    except ImportError:
+        raise MissingExtraError.of("training a bundle", "train") from None
     dataset = Dataset(
         np.where(normal[:, 0, np.newaxis], panel.values[:, 0], np.nan),
         panel.times,

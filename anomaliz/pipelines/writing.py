@@ -14,6 +14,7 @@ DIGITS = 9
 METRIC = "metric"
 """The label that keeps the name which a series has in its source."""
 FEATURE = "feature"
+CONTRIBUTION = "contribution"
 NO_DATA = "no_data"
 
 
@@ -23,6 +24,11 @@ class Writer:
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
         self._several = len(pipeline.features) > 1
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The series that are written; one feature's contribution says nothing."""
+        return tuple(name for name in self._pipeline.score.write if self._several or name != CONTRIBUTION)
 
     def labels(self, source: Labels) -> dict[str, str]:
         """Return the labels of what is written for a series with these labels in its source."""
@@ -35,7 +41,7 @@ class Writer:
         self, name: str, times: Stamps, labels: Sequence[Labels], values: Floats, written: Flags
     ) -> Iterator[Samples]:
         """Yield a series for each of `values (n, k)` that have something `written (n, k)`."""
-        if name not in self._pipeline.score.write:
+        if name not in self.written:
             return
         yield from self._samples(name, times, [self.labels(one) for one in labels], values, written)
 
@@ -43,7 +49,7 @@ class Writer:
         self, name: str, times: Stamps, labels: Sequence[Labels], values: Floats, written: Flags
     ) -> Iterator[Samples]:
         """Yield a series for each feature of `values (n, k, f)`, by a label where there are several."""
-        if name not in self._pipeline.score.write:
+        if name not in self.written:
             return
         for i, feature in enumerate(self._pipeline.features):
             more = {FEATURE: feature} if self._several else {}

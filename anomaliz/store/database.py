@@ -55,6 +55,11 @@ class Store:
             )
         self._prepare()
 
+    @property
+    def engine(self) -> "sa.Engine":
+        """The database, for the schedule, which has a table of its own in it."""
+        return self._database.engine
+
     def close(self) -> None:
         """Let go of connections."""
         self._database.close()
@@ -82,6 +87,14 @@ class Store:
             if connection.execute(change.returning(states.c.revision)).first() is None:
                 raise StoreError(f"pipeline {pipeline} is run by another process too: stop one of them")
         return revision + 1
+
+    def totals(self, pipeline: str) -> Totals | None:
+        """Return what a pipeline has counted, None where it has no state; unlike `state` it reads little."""
+        states = self._tables.states
+        query = states.select().with_only_columns(*(states.c[name] for name in TOTALS))
+        with self._reading() as connection:
+            row = connection.execute(query.where(states.c.pipeline == pipeline)).first()
+        return None if row is None else Totals(*row)
 
     def model(self, pipeline: str) -> StoredModel | None:
         """Return a pipeline's newest model, None where it has none."""

@@ -24,6 +24,18 @@ OPERATIONS = [
     ("POST", "/explain"),
     ("GET", "/explanations/{id}"),
     ("POST", "/reload"),
+    ("GET", "/pipelines"),
+    ("POST", "/pipelines"),
+    ("GET", "/pipelines/{name}"),
+    ("PUT", "/pipelines/{name}"),
+    ("DELETE", "/pipelines/{name}"),
+    ("POST", "/pipelines/{name}/score"),
+    ("POST", "/pipelines/{name}/train"),
+    ("POST", "/pipelines/{name}/backfill"),
+    ("GET", "/pipelines/{name}/jobs"),
+    ("GET", "/jobs/{id}"),
+    ("POST", "/execute/train"),
+    ("POST", "/execute/inference"),
 ]
 
 Document = dict[str, Any]

@@ -35,6 +35,12 @@ def model(bundle: Bundle) -> BundleModel:
     return BundleModel(bundle)
 
 
+@pytest.fixture(scope="module", params=["series", "window"])
+def either(request: pytest.FixtureRequest, bundle: Bundle) -> BundleModel:
+    """A bundle with both profiles, and one that was trained on too short a series for the series profile."""
+    return BundleModel(bundle if request.param == "series" else replace(bundle, series=None))
+
+
 @pytest.fixture(scope="module")
 def panel(bundle: Bundle) -> Panel:
     """Host a all the time, b from row 450 on, c without the rows 430 to 470 and after 560."""
@@ -79,11 +85,12 @@ def widened(verdicts: PanelVerdicts, panel: Panel) -> PanelVerdicts:
 
 
 @pytest.mark.parametrize("chunk", [1, 9, 64])
-def test_rows_in_chunks_are_judged_as_at_once(model: BundleModel, panel: Panel, chunk: int) -> None:
+def test_rows_in_chunks_are_judged_as_at_once(either: BundleModel, panel: Panel, chunk: int) -> None:
     part = panel.rows(slice(0, CONTEXT + 120))
-    whole, _ = model.score(part, 120, None)
+    whole, _ = either.score(part, 120, None)
+    assert whole.scored.any()
     ends = [*range(CONTEXT + chunk, len(part), chunk), len(part)]
-    found = in_chunks(model, part, ends)
+    found = in_chunks(either, part, ends)
     np.testing.assert_array_equal(found.status, whole.status)
     np.testing.assert_array_equal(found.times, whole.times)
     for name in (*READINGS, "observed"):
@@ -114,6 +121,15 @@ def test_missing_data_is_never_health(model: BundleModel, panel: Panel) -> None:
     for unscored in ((before, 1), (young, 1), (gone, 2)):
         assert np.isnan(verdicts.surprise[unscored]).all()
         assert np.isnan(verdicts.expected[unscored]).all()
+
+
+def test_rows_that_a_memory_has_not_seen_are_made_up_for(model: BundleModel, panel: Panel) -> None:
+    part = panel.rows(slice(0, CONTEXT + 20))
+    whole, _ = model.score(part, 20, None)
+    _, memory = model.score(part.rows(slice(0, CONTEXT + 10)), 10, None)
+    newest, _ = model.score(part, 1, memory)
+    np.testing.assert_allclose(newest.surprise[0], whole.surprise[-1], **CLOSE)
+    np.testing.assert_allclose(newest.expected[0], whole.expected[-1], **CLOSE)
 
 
 def test_features_are_matched_by_name(model: BundleModel, panel: Panel) -> None:

@@ -58,11 +58,13 @@ def _wait(process: "subprocess.Popen[bytes]", ready: str, log: Path) -> None:
 
 
 @contextmanager
-def running_prometheus(folder: Path, *flags: str, out_of_order: str = "20y") -> Iterator[str]:
+def running_prometheus(
+    folder: Path, *flags: str, out_of_order: str = "20y", configured: str = ""
+) -> Iterator[str]:
     """Run a Prometheus that takes remote writes of any age, and yield its URL."""
     path = program("prometheus", "prometheus")
     configuration = folder / "prometheus.yml"
-    configuration.write_text(f"storage: {{tsdb: {{out_of_order_time_window: {out_of_order}}}}}\n")
+    configuration.write_text(f"storage: {{tsdb: {{out_of_order_time_window: {out_of_order}}}}}\n{configured}")
     url = f"http://127.0.0.1:{port()}"
     command = [
         path,

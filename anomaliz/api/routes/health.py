@@ -29,16 +29,23 @@ async def livez() -> Response:
 @router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", responses=documented(Readiness, 503), summary="Can it score?")
 async def readyz(request: Request) -> Response:
-    """Answers 200 once a bundle is verified, loaded and has scored its canary; else 503 with the reason."""
+    """Answers 200 once a bundle is verified, loaded and has scored its canary; else 503 with the reason.
+
+    Where pipelines run, it needs no bundle: then it is ready when their daemon runs.
+    """
     service = Service.of(request)
     holder = service.holder
     bundle = holder.bundle
-    if bundle is None:
+    daemon = service.daemon
+    if bundle is None and daemon is None:
         raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, holder.reason)
+    if daemon and not daemon.started:
+        raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "the daemon does not run yet, or not any more")
     return JSON(
         {
             "status": "ready",
-            "bundle": identity(bundle),
+            "bundle": identity(bundle) if bundle else None,
+            "pipelines": len(daemon.definitions.pipelines) if daemon else None,
             "registry": vars(service.watcher.state) if service.watcher else None,
             "challenger": _challenger(service.challenger) if service.challenger else None,
         }

@@ -1,0 +1,1 @@
+"""The daemon: runs pipelines when they are due, for as long as the process lives."""

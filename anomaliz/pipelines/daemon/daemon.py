@@ -1,0 +1,388 @@
+"""The daemon: definitions, their schedule, and the runs that are under way."""
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from prometheus_client import CollectorRegistry
+
+from anomaliz.config.settings import Settings
+from anomaliz.core.errors import AnomalizError, ConfigError, ConflictError, StoreError
+from anomaliz.pipelines.books import Books
+from anomaliz.pipelines.daemon.backoff import Backoff
+from anomaliz.pipelines.daemon.catalogue import Catalogue
+from anomaliz.pipelines.daemon.clock import Clock
+from anomaliz.pipelines.daemon.counters import DaemonCounters
+from anomaliz.pipelines.daemon.run import Run
+from anomaliz.pipelines.daemon.runs import Runs
+from anomaliz.pipelines.daemon.schedule import Schedule, Scheduled
+from anomaliz.pipelines.daemon.watched_files import WatchedFiles
+from anomaliz.pipelines.definition import Definitions, Pipeline
+from anomaliz.pipelines.executor.executor import open_executor
+from anomaliz.pipelines.exporter import PipelineExporter
+from anomaliz.pipelines.outcome import Kind, Outcome, Report
+from anomaliz.pipelines.work import Task, work
+from anomaliz.sinks.sink import Sink
+from anomaliz.store.database import Store
+from anomaliz.store.job import Job, JobStatus
+
+logger = logging.getLogger(__name__)
+
+Listener = Callable[[Report], None]
+
+KINDS: tuple[Kind, ...] = ("score", "train", "backfill")
+LOOK_SECONDS = 1.0
+"""Between looks at the clock, and at pipelines that wait for their first training."""
+LEARNT_FROM = ("query", "queries", "source", "step", "group_by", "detectors")
+"""What a model is of no use after, when it changes."""
+
+
+class Daemon:
+    """Runs pipelines when they are due.
+
+    Whatever fails is told and tried again by the next run: nothing ends the daemon but `stop`.
+    """
+
+    def __init__(
+        self,
+        paths: Sequence[Path],
+        settings: Settings,
+        *,
+        environ: Mapping[str, str] | None = None,
+        prepare: Callable[[], None] | None = None,
+    ) -> None:
+        """Read the definitions and open the store; nothing runs yet. Processes of jobs call `prepare` first.
+
+        Raises ConfigError for definitions that cannot be used, StoreError for the store.
+        """
+        self.settings = settings
+        self.store = Store(settings.pipelines.store.get_secret_value())
+        self.catalogue = Catalogue(paths, self.store, environ)
+        self._files = WatchedFiles(paths)
+        self.definitions = self.catalogue.load()
+        self.skipped: Counter[tuple[str, str]] = Counter()
+        """Runs that were not begun, since the one before was still under way, by pipeline and kind."""
+        self.reloads: Counter[str] = Counter()
+        """How often definitions were `loaded` anew, or `refused`."""
+        self._books = Books(self.store, self.definitions, settings)
+        self._schedule = Schedule(self.store.engine, self._due)
+        most_long = max(1, settings.pipelines.workers - 1)
+        self._executor = open_executor(settings.pipelines, prepare)
+        self._runs = Runs(self._executor, self._books, most_long, self._begun, self._ended)
+        self.executions = threading.BoundedSemaphore(most_long)
+        """Held by requests that have a job run and wait for it."""
+        self.reports = {
+            one.name: Report(**report)
+            for one in self.definitions.pipelines
+            if (report := self.store.report(one.name)) is not None
+        }
+        """Of the newest job of each pipeline, without its points."""
+        self.defining = threading.Lock()
+        """Held by who changes the stored definitions."""
+        self._listeners: list[Listener] = []
+        self._exporter: PipelineExporter | None = None
+        self._untrained: set[str] = set()
+        self._backoff = Backoff()
+        self._changing = threading.Lock()
+        self._wake = threading.Event()
+        self._reload_asked = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="daemon", daemon=True)
+        self.started = False
+
+    def on_report(self, listener: Listener) -> None:
+        """Have `listener` told of each run that ends."""
+        self._listeners.append(listener)
+
+    def sinks(self) -> Mapping[str, Sink]:
+        """Return the sinks that are open, by name."""
+        return self._books.sinks()
+
+    def expose(self, registry: CollectorRegistry) -> None:
+        """Have a registry show the pipelines and the daemon, from what is known since before a restart on."""
+        prefix = self.settings.pipelines.metrics_prefix
+        exporter = PipelineExporter(prefix, registry)
+        registry.register(DaemonCounters(self, prefix))
+        exporter.define(self.definitions.pipelines)
+        for pipeline in self.definitions.pipelines:
+            state, _ = self.store.state(pipeline.name)
+            models = self.store.models(pipeline.name)
+            exporter.restore(
+                pipeline.name,
+                self.reports.get(pipeline.name),
+                state.totals if state else None,
+                models[0].version if models else None,
+            )
+        self._exporter = exporter
+
+    def start(self) -> None:
+        """Begin; what was missed while nothing ran is caught up with once."""
+        self.store.fail_unfinished("the process ended before the job did: ask for it again")
+        self._untrained = {one.name for one in self.definitions.pipelines if self._lacks_model(one)}
+        self._schedule.begin(self.definitions.pipelines)
+        self._thread.start()
+        self.started = True
+        logger.info("daemon started", extra={"pipelines": len(self.definitions.pipelines)})
+
+    def stop(self) -> None:
+        """Begin no more jobs, let those under way end in time, and have sinks send what they hold."""
+        self._stopping.set()
+        self._wake.set()
+        if self.started:
+            self._thread.join()
+            self._schedule.end()
+        self._runs.close(self.settings.pipelines.shutdown_seconds)
+        self._flush()
+        self._books.close()
+        self.store.close()
+        self.started = False
+        logger.info("daemon stopped")
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Run until the end of the block."""
+        self.start()
+        try:
+            yield
+        finally:
+            self.stop()
+
+    def reload_soon(self) -> None:
+        """Have the definitions read again; may be called from a handler of signals."""
+        self._reload_asked.set()
+        self._wake.set()
+
+    def reload(self) -> None:
+        """Go on with the definitions as they are now.
+
+        Raises AnomalizError, with the old ones in force, where they cannot be used.
+        """
+        with self._changing:
+            definitions = self.catalogue.load()
+            self._follow(definitions)
+            before = {one.name: one for one in self.definitions.pipelines}
+            self._books.redefine(definitions)
+            self.definitions = definitions
+            if self._exporter is not None:
+                self._exporter.define(definitions.pipelines)
+            self._untrained = {
+                one.name
+                for one in definitions.pipelines
+                if self._lacks_model(one) or _learns_anew(before.get(one.name), one)
+            }
+            for name in self._untrained:
+                self._backoff.forget(name)
+        self.reloads["loaded"] += 1
+        logger.info("definitions loaded", extra={"pipelines": len(definitions.pipelines)})
+
+    def request(
+        self, name: str, kind: Kind, start: np.datetime64 | None = None, end: np.datetime64 | None = None
+    ) -> Job:
+        """Begin a job that somebody asked for; `start` and `end` are a backfill's.
+
+        Raises ConfigError where there is no such pipeline or it has no such job, ConflictError where its like
+        is under way.
+        """
+        pipeline = self.definitions.pipeline(name)
+        arguments = self._arguments(pipeline, kind, start, end)
+        if self._runs.under_way(name, kind):
+            raise _busy(name, kind)
+        job = self.store.add_job(name, kind, arguments)
+        if not self._runs.start(Run(pipeline, kind, job.id, start, end, self._progress(job.id))):
+            self.store.update_job(job.id, "failed", str(_busy(name, kind)))
+            raise _busy(name, kind)
+        return job
+
+    def execute(self, task: Task) -> Outcome:
+        """Return the outcome of a job that is no pipeline's; nothing of it is kept. Raises AnomalizError."""
+        return self._executor.submit(work, task, task.seconds).result()
+
+    def remove(self, name: str) -> None:
+        """Forget a pipeline that was made over HTTP, and all that was kept of it.
+
+        Raises ConflictError while a job of it is under way.
+        """
+        with self.defining:
+            for kind in KINDS:
+                if self._runs.under_way(name, kind):
+                    raise _busy(name, kind)
+            self.store.delete_definition(name)
+            self.reload()
+            self.store.forget(name)
+            self.reports.pop(name, None)
+
+    def next_run(self, pipeline: str, kind: Scheduled) -> str | None:
+        """Return when a job is next due, ISO-8601 in UTC."""
+        due = self._schedule.next_run(pipeline, kind)
+        return None if due is None else due.isoformat(timespec="seconds")
+
+    def _arguments(
+        self, pipeline: Pipeline, kind: Kind, start: np.datetime64 | None, end: np.datetime64 | None
+    ) -> Mapping[str, str]:
+        if kind == "train" and not pipeline.trains:
+            raise ConfigError(f"pipeline {pipeline.name} is scored by a bundle: give it `train` to train it")
+        if kind != "backfill":
+            return {}
+        assert start is not None
+        assert end is not None
+        self._books.backfill_task(pipeline, start, end)
+        return {"from": f"{start}Z", "to": f"{end}Z"}
+
+    def _due(self, name: str, kind: Scheduled) -> None:
+        pipeline = next((one for one in self.definitions.pipelines if one.name == name), None)
+        if pipeline is not None and not self._runs.start(Run(pipeline, kind)):
+            self.skipped[name, kind] += 1
+            logger.warning("job skipped: the one before is under way", extra={"pipeline": name, "kind": kind})
+
+    def _begun(self, run: Run) -> None:
+        if run.job:
+            self.store.update_job(run.job, "running")
+
+    def _ended(self, run: Run, report: Report | None, outcome: Outcome | None) -> None:
+        if report is None:
+            report = run.failed(f"pipeline {run.pipeline.name} waits for its first training")
+            self._note(run, report)
+            return
+        _log(report)
+        self._show(report, outcome)
+        for listener in self._listeners:
+            listener(report)
+        self._note(run, report)
+        if run.kind == "train":
+            self._trained(run, report)
+
+    def _show(self, report: Report, outcome: Outcome | None) -> None:
+        """Keep the newest report, for requests, for a Prometheus, and for both after a restart."""
+        self.reports[report.pipeline] = replace(report, latest=None)
+        if self._exporter is not None:
+            state = outcome.state if outcome else None
+            model = outcome.model if outcome else None
+            self._exporter.update(report, state.totals if state else None, model.version if model else None)
+        with suppress(StoreError):
+            self.store.put_report(report.pipeline, vars(self.reports[report.pipeline]))
+
+    def _note(self, run: Run, report: Report) -> None:
+        if run.job:
+            status: JobStatus = "failed" if report.status == "failed" else "done"
+            self.store.update_job(run.job, status, report.message, 1.0 if status == "done" else 0.0)
+
+    def _trained(self, run: Run, report: Report) -> None:
+        name = run.pipeline.name
+        if report.status != "ok":
+            if name in self._untrained:
+                seconds = self._backoff.failed(name)
+                logger.warning(
+                    "first training is tried again", extra={"pipeline": name, "in_seconds": seconds}
+                )
+            return
+        self._backoff.forget(name)
+        if name in self._untrained:
+            self._untrained.discard(name)
+            self._due(name, "score")
+
+    def _watch(self) -> None:
+        clock = Clock()
+        looked = time.monotonic()
+        while not self._stopping.is_set():
+            with suppress(Exception):
+                self._train_untrained()
+            self._wake.wait(LOOK_SECONDS)
+            self._wake.clear()
+            self._mind_clock(clock)
+            seconds = self.settings.pipelines.watch_seconds
+            if seconds and time.monotonic() - looked >= seconds:
+                looked = time.monotonic()
+                if self._files.changed():
+                    self._reload_asked.set()
+            if self._reload_asked.is_set() and not self._stopping.is_set():
+                self._reload_asked.clear()
+                self._try_reload()
+
+    def _train_untrained(self) -> None:
+        for pipeline in self.definitions.pipelines:
+            if pipeline.name in self._untrained and self._backoff.ready(pipeline.name):
+                self._runs.start(Run(pipeline, "train"))
+
+    def _mind_clock(self, clock: Clock) -> None:
+        jump = clock.jump()
+        if jump:
+            logger.warning("the clock was set", extra={"by_seconds": round(jump, 1)})
+            with suppress(Exception):
+                self._schedule.realign()
+
+    def _try_reload(self) -> None:
+        try:
+            self.reload()
+        except AnomalizError as error:
+            self.reloads["refused"] += 1
+            logger.error("definitions refused, the old ones stay", extra={"reason": str(error)})
+            if isinstance(error, StoreError):
+                self._reload_asked.set()
+
+    def _follow(self, definitions: Definitions) -> None:
+        try:
+            self._schedule.follow(definitions.pipelines)
+        except Exception as error:
+            with suppress(Exception):
+                self._schedule.follow(self.definitions.pipelines)
+            raise StoreError(
+                f"the schedule cannot be written ({type(error).__name__}): see to the store"
+            ) from error
+
+    def _lacks_model(self, pipeline: Pipeline) -> bool:
+        return pipeline.bundle is None and not self.store.models(pipeline.name)
+
+    def _progress(self, job: str) -> Callable[[float], None]:
+        told = 0.0
+
+        def tell(progress: float) -> None:
+            nonlocal told
+            if time.monotonic() - told >= LOOK_SECONDS:
+                told = time.monotonic()
+                self.store.update_job(job, "running", progress=progress)
+
+        return tell
+
+    def _flush(self) -> None:
+        """Wait for sinks as long as a shutdown may take: what has not arrived lies in their queues."""
+
+        def flush() -> None:
+            try:
+                self._books.flush()
+            except Exception as error:
+                logger.warning("not all has arrived at the sinks", extra={"reason": str(error)})
+
+        thread = threading.Thread(target=flush, name="flush", daemon=True)
+        thread.start()
+        thread.join(self.settings.pipelines.shutdown_seconds)
+
+
+def _busy(name: str, kind: Kind) -> ConflictError:
+    return ConflictError(f"a {kind} of pipeline {name} is under way: ask again when it has ended")
+
+
+def _learns_anew(before: Pipeline | None, now: Pipeline) -> bool:
+    if before is None or now.bundle is not None:
+        return False
+    return any(getattr(before, key) != getattr(now, key) for key in LEARNT_FROM)
+
+
+def _log(report: Report) -> None:
+    level = {"ok": logging.INFO, "no_data": logging.WARNING, "failed": logging.ERROR}[report.status]
+    extra = {
+        "pipeline": report.pipeline,
+        "kind": report.kind,
+        "status": report.status,
+        "points": report.points,
+        "anomalies": report.anomalies,
+        "events": report.events,
+        "seconds": round(report.seconds, 3),
+        "says": report.message,
+    }
+    logger.log(level, "job ended", extra=extra)
