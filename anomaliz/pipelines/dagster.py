@@ -1,4 +1,4 @@
-"""Pipelines in Dagster: an asset for what each writes and one for its model, with schedules from its cron lines."""
+"""Pipelines in Dagster: assets of what is written and of models, with schedules from the cron lines."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -129,7 +129,6 @@ def _require_distinct(pipelines: Sequence[Pipeline]) -> None:
     for pipeline in pipelines:
         other = known.setdefault(_name(pipeline), pipeline.name)
         if other != pipeline.name:
-            raise ConfigError(
-                f"pipelines {other} and {pipeline.name} have one name in Dagster, {_name(pipeline)}: rename one",
-                field="name",
-            )
+            both = f"pipelines {other} and {pipeline.name}"
+            detail = f"{both} have one name in Dagster, {_name(pipeline)}: rename one"
+            raise ConfigError(detail, field="name")

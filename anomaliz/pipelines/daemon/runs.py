@@ -22,6 +22,8 @@ Begun = Callable[[Run], None]
 Ended = Callable[[Run, Report | None, Outcome | None], None]
 """Told of the end of a run: no report where a first training is waited for, no outcome where it failed."""
 
+GRACE_SECONDS = 5.0
+"""For the ends of runs whose processes were ended."""
 PREPARING, FINISHING = 8, 32
 """Threads. Those that finish wait for sinks, some of which may hang."""
 
@@ -70,8 +72,8 @@ class Runs:
             self._changed.wait_for(lambda: not self._under_way, seconds)
         self._executor.close()
         with self._changed:
-            # Without a process they end at once; what is at a sink is committed or not, and so done again.
-            self._changed.wait_for(lambda: not self._under_way, seconds)
+            # Without a process they end at once; what is at a sink is committed, or done again.
+            self._changed.wait_for(lambda: not self._under_way, GRACE_SECONDS)
         self._preparing.shutdown(wait=False, cancel_futures=True)
         self._finishing.shutdown(wait=False, cancel_futures=True)
 

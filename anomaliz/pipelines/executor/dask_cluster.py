@@ -1,6 +1,7 @@
 """Jobs on the workers of a Dask cluster."""
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
 from typing import Any, TypeVar
@@ -26,6 +27,9 @@ class DaskCluster:
     def __init__(self, address: str) -> None:
         self._address = address
         self._client: Any = None
+        self._absent = ""
+        """Why there was no cluster at the last attempt."""
+        self._next_attempt = float("-inf")
         self._lock = threading.Lock()
 
     def submit(self, work: Callable[[Task], Result], task: Task, timeout: float) -> Future[Result]:
@@ -59,6 +63,9 @@ class DaskCluster:
     def _connected(self) -> Any:
         with self._lock:
             if self._client is None or self._client.status != "running":
+                # Of many jobs that wait for a cluster which is down, one tries.
+                if time.monotonic() < self._next_attempt:
+                    raise JobLostError(self._absent)
                 self._client = self._connect()
             return self._client
 
@@ -73,7 +80,10 @@ class DaskCluster:
         try:
             return Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
-            raise JobLostError(self._unreachable(str(error))) from None
+            self._client = None
+            self._next_attempt = time.monotonic() + CONNECT_SECONDS
+            self._absent = self._unreachable(str(error))
+            raise JobLostError(self._absent) from None
 
     def _tell(self, future: Future[Result], told: Future[Result]) -> None:
         try:

@@ -25,7 +25,9 @@ class Processes:
         self._closed = False
 
     def submit(self, work: Callable[[Task], Result], task: Task, timeout: float) -> Future[Result]:
-        """Have `work(task)` run as soon as a process is free."""
+        """Have `work(task)` run as soon as a process is free; JobLostError when this is closed."""
+        if self._closed:
+            raise _not_begun()
         return self._threads.submit(self._run, work, task, timeout)
 
     def close(self) -> None:
@@ -40,9 +42,7 @@ class Processes:
         process = self._free()
         try:
             if self._closed:
-                raise JobLostError(
-                    "the job was not begun, since its executor was closed: the next run does its work"
-                )
+                raise _not_begun()
             return process.run(work, task, timeout)
         finally:
             self._idle.put(process)
@@ -53,3 +53,7 @@ class Processes:
         process = WorkerProcess(self._prepare)
         self._all.append(process)
         return process
+
+
+def _not_begun() -> JobLostError:
+    return JobLostError("the job was not begun, since its executor was closed: the next run does its work")

@@ -97,9 +97,7 @@ def test_a_job_whose_process_is_killed_is_done_by_the_next_run(
     assert state.totals.failures == 1
 
 
-def test_a_source_that_is_down_is_no_data_and_comes_back(
-    scored: Daemon, workplace: Any
-) -> None:
+def test_a_source_that_is_down_is_no_data_and_comes_back(scored: Daemon, workplace: Any) -> None:
     written = workplace.written()
     (workplace.folder / "steady" / "down").touch()
     workplace.score(scored)
@@ -197,6 +195,35 @@ def test_a_second_daemon_on_one_store_is_noticed(scored: Daemon, workplace: Any,
     assert "is run by another process too" in scored.store.job(job.id).message
 
 
+def test_jobs_run_on_a_cluster_of_dask(
+    workplace: Any, define: Define, running: Running, until: Until, dask_address: str
+) -> None:
+    workplace.define(define(), define("second"))
+    daemon = running(workplace.daemon(pipelines__executor=dask_address))
+    until(lambda: workplace.newest("score") and workplace.newest("score", "second"))
+    assert workplace.score(daemon).status == "done"
+    assert workplace.newest("score").status == "ok"
+
+
+def test_a_cluster_that_is_absent_fails_jobs_in_one_sentence(
+    workplace: Any, define: Define, running: Running, until: Until, free_port: int
+) -> None:
+    workplace.define(define())
+    running(workplace.daemon(pipelines__executor=f"dask://127.0.0.1:{free_port}"))
+    until(lambda: workplace.newest("train"))
+    assert "cannot be reached" in workplace.newest("train").message
+
+
+def test_the_store_may_be_postgresql(
+    workplace: Any, define: Define, running: Running, until: Until, postgresql: str
+) -> None:
+    workplace.define(define("in_postgresql"))
+    daemon = running(workplace.daemon(pipelines__store=postgresql))
+    until(lambda: workplace.newest("score", "in_postgresql"))
+    assert daemon.next_run("in_postgresql", "score")
+    assert workplace.score(daemon, "in_postgresql").status == "done"
+
+
 def test_jobs_of_a_process_that_is_gone_have_failed(workplace: Any, define: Define, running: Running) -> None:
     workplace.define(define())
     daemon = workplace.daemon()
@@ -215,9 +242,7 @@ def test_a_restart_trains_nothing_again(scored: Daemon, workplace: Any, running:
     assert stamps == sorted(set(stamps))
 
 
-def test_a_due_run_is_skipped_while_its_like_is_under_way(
-    scored: Daemon, workplace: Any
-) -> None:
+def test_a_due_run_is_skipped_while_its_like_is_under_way(scored: Daemon, workplace: Any) -> None:
     folder = workplace.folder / "steady"
     workplace.begin_to_hang(scored)
     scored._due("steady", "score")

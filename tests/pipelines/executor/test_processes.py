@@ -59,6 +59,8 @@ def test_closing_ends_what_runs_and_what_waits(tmp_path: Path, until: Until) -> 
     assert time.monotonic() - begun < 5
     assert isinstance(running.exception(0), JobLostError)
     assert waiting.cancelled()
+    with pytest.raises(JobLostError, match="was not begun"):
+        executor.submit(jobs.double, 1, PATIENT)
 
 
 def test_processes_do_not_outlive_a_parent_that_is_killed(tmp_path: Path, until: Until) -> None:
