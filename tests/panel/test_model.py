@@ -239,6 +239,17 @@ def test_infinity_is_far_and_not_unknown(shape: str, fitted: Fitted) -> None:
     assert verdicts.score[0, 0] >= verdicts.threshold
 
 
+def test_a_metric_that_grows_is_no_anomaly() -> None:
+    rows = np.arange(8 * DAY)
+    noise = np.random.default_rng(0).standard_normal((len(rows), N_SERIES, 1))
+    panel = with_values(panel_of("one feature", len(rows)), 0.04 * rows[:, np.newaxis, np.newaxis] + noise)
+    model = fit(panel.rows(slice(0, TRAINING)))
+    verdicts, _ = model.score(panel, DAY, None)
+    assert (verdicts.score >= verdicts.threshold).mean() < 0.25
+    error = verdicts.observed - verdicts.expected
+    assert np.abs(error.mean()) < 0.5
+
+
 @everyone
 def test_a_missing_point_has_no_score(shape: str, fitted: Fitted) -> None:
     model = fitted(shape)
