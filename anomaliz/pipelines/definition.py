@@ -197,7 +197,10 @@ class Train(Section):
     """When and on what a pipeline's model is fitted."""
 
     schedule: CronLine = Field("0 3 * * *", description="When it is fitted, a cron line.")
-    window: Seconds = Field(7 * 86_400.0, description="How much of the newest past it is fitted on.")
+    window: Seconds = Field(
+        7 * 86_400.0,
+        description="How much of the newest past it is fitted on, by default 1,000 steps at least.",
+    )
     periods: tuple[Period, ...] = Field(
         (), description="Times, `{start, end}`, that it is fitted on instead of `window`."
     )
