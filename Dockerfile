@@ -1,4 +1,4 @@
-# Targets: serve (the default, last), serve-agent, serve-registry, train, tracking. The build-* stages hold pip and the sources,
+# Targets: serve (the default, last), serve-agent, serve-registry, run, train, tracking. The build-* stages hold pip and the sources,
 # the targets do not.
 
 FROM python:3.11-slim AS build
@@ -19,10 +19,13 @@ RUN --mount=type=cache,target=/var/cache/pip pip install --constraint constraint
 FROM build AS build-tracking
 RUN --mount=type=cache,target=/var/cache/pip pip install --constraint constraints.txt '.[tracking]'
 
+FROM build AS build-pipelines
+RUN --mount=type=cache,target=/var/cache/pip pip install --constraint constraints.txt '.[pipelines]'
+
 FROM python:3.11-slim AS runtime
 # A named volume takes the owner of the folder that it covers, so the folders are made here.
 RUN useradd --uid 10001 --create-home anomaliz \
-    && install --directory --owner=anomaliz /app /app/artifacts /app/cache /mlflow
+    && install --directory --owner=anomaliz /app /app/artifacts /app/cache /app/.anomaliz /mlflow
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1
 WORKDIR /app
 USER anomaliz
@@ -51,6 +54,11 @@ CMD ["anomaliz", "serve"]
 FROM service AS serve-registry
 COPY --from=build-tracking /venv /venv
 ENV ANOMALIZ_ARTIFACT_DIR=models:/anomaliz@champion ANOMALIZ__TRACKING__CACHE_DIR=/app/cache
+
+# The definitions are mounted at /app/pipelines; a volume at /app/.anomaliz keeps how far each has come.
+FROM service AS run
+COPY --from=build-pipelines /venv /venv
+CMD ["anomaliz", "run", "/app/pipelines"]
 
 FROM service AS serve-agent
 COPY --from=build-agent /venv /venv

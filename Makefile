@@ -8,7 +8,7 @@ INSTALLED := .venv/.installed
 
 .DEFAULT_GOAL := help
 .PHONY: install run train train-sweep train-mlflow mlflow-ui serve serve-with-agent dashboard eval-nab test test-fast \
-	lint bench ablations docker-up docker-up-llm docker-down help
+	lint bench ablations docker-up docker-up-llm docker-up-pipelines docker-down help
 
 install: $(INSTALLED) ## make .venv with the dev extra
 
@@ -69,12 +69,15 @@ docker-up: ## start api, MLflow and, once, training in containers; wait until re
 docker-up-llm: ## the same with Ollama as the agent's backend
 	ANOMALIZ__AGENT__BACKEND=ollama docker compose --profile llm up --build --detach --wait
 
+docker-up-pipelines: ## start node_exporter, Prometheus and a pipeline between them in containers
+	docker compose --profile pipelines up --build --detach --wait prometheus node-exporter pipelines
+
 docker-down: ## stop the containers; bundles and volumes stay
-	docker compose --profile llm down
+	docker compose --profile llm --profile pipelines down
 
 help: ## list the targets
 	@echo 'make TARGET [BUNDLE=$(BUNDLE)] [REPORTS=$(REPORTS)]'
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-18s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-21s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # Order-only: a changed dependency is installed, but trains nothing again.
 # Precious: make would delete the manifest of a bundle just written when it is interrupted.

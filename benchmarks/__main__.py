@@ -14,6 +14,7 @@ import typer
 from numpy.typing import NDArray
 
 from anomaliz.bundle.bundle import Bundle
+from benchmarks import panels
 from benchmarks.load import latencies, request, throughput
 from benchmarks.reference import Reference
 from benchmarks.servers import running
@@ -25,6 +26,8 @@ FEW = 4
 """Connections to the Keras path, which answers so slowly that more of them only wait."""
 SECONDS = 4.0
 BATCH = 256
+SERIES = (500, 10_000)
+"""Of a panel."""
 
 
 def line(name: str, value: str, note: str = "") -> None:
@@ -94,6 +97,16 @@ def batch_rate(port: int, window: dict[str, list[float]]) -> float:
     return throughput(port, request(port, "/analyze/batch", body), 2, SECONDS) * BATCH
 
 
+def compare_panels(n_series: int) -> None:
+    """Time a model of many series of one metric: its fit on 7 days of 5 minutes, and a step of all."""
+    found = panels.measured(n_series)
+    name = f"panel of {n_series:,} series"
+    line(f"{name}: fit on 2,016 rows", f"{found['fit_seconds']:.1f} s", f"{found['model_megabytes']:.0f} MB")
+    aim = " (aim 10 s)" if n_series == max(SERIES) else ""
+    line(f"{name}: one step{aim}", f"{found['score_seconds']:.2f} s")
+    line(f"{name}: peak memory", f"{found['peak_megabytes']:.0f} MB")
+
+
 def main(
     bundle: Annotated[Path | None, typer.Option(help="Bundle to measure; default: one is trained.")] = None,
 ) -> None:
@@ -103,6 +116,8 @@ def main(
         if bundle is None:
             line("train --fast, the whole command (aim 40 s)", f"{train_fast(directory):.1f} s")
         measure(directory)
+    for n_series in SERIES:
+        compare_panels(n_series)
 
 
 def measure(directory: Path) -> None:

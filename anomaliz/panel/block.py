@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,28 +68,19 @@ class Block:
 
         `next_place` is that of the row after them in the day. The surprise is `(n, b)`.
         """
-        n = len(values)
-        flat = values.reshape(n, -1)
-        normalizer = RobustNormalizer.fit(flat)
-        spreads = normalizer.transform(flat)
-        daily = earlier_days(spreads, self.period) if self.period else None
-        columns = self._columns(spreads, n, _before(daily, n))
-        by_column = {"centre": normalizer.centre, "spread": normalizer.spread}
-        if daily is not None:
-            by_column["daily"] = np.roll(daily[n:], next_place, axis=0).astype(np.float32)
+        columns, by_column = self._prepared(values, next_place)
         readings = []
         for member in self.members:
             learnt = member.learn(columns)
             by_column |= {f"{member.name}/{key}": array for key, array in learnt.items()}
             readings.append(member.read(columns, learnt))
         by_column |= self._scales(readings) | self._expectation(columns, readings)
-        draft = LearntSeries(by_column, {})
-        tails = PanelTails.fit(self._errors(readings, draft), tail_quantile)
-        draft = LearntSeries(by_column, tails.to_arrays("tails"))
-        short, _ = remembered(self._reading(readings, draft).fused, np.zeros(values.shape[1]))
-        fused_tails = PanelTails.fit(short, tail_quantile)
-        by_series = {**draft.by_series, **fused_tails.to_arrays("fused")}
-        return LearntSeries(by_column, by_series), fused_tails.surprise(short)
+        errors = self._errors(readings, LearntSeries(by_column, {}))
+        by_series = PanelTails.fit(errors, tail_quantile).to_arrays("tails")
+        fused = self._reading(readings, LearntSeries(by_column, by_series)).fused
+        short, _ = remembered(fused, np.zeros(fused.shape[1]))
+        tails = PanelTails.fit(short, tail_quantile)
+        return LearntSeries(by_column, by_series | tails.to_arrays("fused")), tails.surprise(short)
 
     def read(self, values: Floats, n: int, place: NDArray[np.int64], learnt: LearntSeries) -> BlockReading:
         """Read the newest `n` rows of `values (m, b, f)`.
@@ -104,9 +95,23 @@ class Block:
         readings = [member.read(columns, learnt.of_member(member.name)) for member in self.members]
         return self._reading(readings, learnt)
 
+    def _prepared(self, values: Floats, next_place: int) -> tuple[Columns, dict[str, NDArray[Any]]]:
+        """Return training values as columns, with what was learnt of their scale and their day."""
+        n = len(values)
+        flat = values.reshape(n, -1)
+        normalizer = RobustNormalizer.fit(flat)
+        learnt: dict[str, NDArray[Any]] = {"centre": normalizer.centre, "spread": normalizer.spread}
+        spreads = normalizer.transform(flat)
+        if not self.period:
+            return self._columns(spreads, n, None), learnt
+        daily = earlier_days(spreads, self.period)
+        learnt["daily"] = np.roll(daily[n:], next_place, axis=0).astype(np.float32)
+        before = np.full((LONGEST_MEAN, flat.shape[1]), np.nan)
+        return self._columns(spreads, n, np.concatenate([before, daily[:n]])), learnt
+
     def _columns(self, spreads: Floats, n: int, daily: Floats | None) -> Columns:
         missing = np.full((n + self.reach - len(spreads), spreads.shape[1]), np.nan)
-        return Columns(np.concatenate([missing, spreads]), n, self.n_features, daily)
+        return Columns(np.concatenate([missing, spreads]), n, daily)
 
     def _reading(self, readings: Sequence[Reading], learnt: LearntSeries) -> BlockReading:
         errors = self._errors(readings, learnt)
@@ -170,8 +175,9 @@ class Block:
         return shares.reshape(shape)
 
     def _expectation(self, columns: Columns, readings: Sequence[Reading]) -> dict[str, Floats]:
-        """Return for each column which member speaks for it, the one with the smallest median residual, and
-        the band that holds most of its residuals.
+        """Return which member speaks for each column, and the band that holds most of its residuals.
+
+        It is the one with the smallest median residual.
         """
         residuals = [
             columns.newest - reading.expected for reading in readings if reading.expected is not None
@@ -213,10 +219,3 @@ def _chosen(parts: Sequence[Floats], number: NDArray[np.integer]) -> Floats:
     for i, part in enumerate(parts[1:], start=1):
         found = np.where(number == i, part, found)
     return found
-
-
-def _before(daily: Floats | None, n: int) -> Floats | None:
-    """Return what `Columns` wants of the training rows' earlier days `(n + period, c)`."""
-    if daily is None:
-        return None
-    return np.concatenate([np.full((LONGEST_MEAN, daily.shape[1]), np.nan), daily[:n]])

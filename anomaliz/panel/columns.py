@@ -25,7 +25,6 @@ class Columns:
     values: Floats
     """`(m, c)`, NaN = missing."""
     n: int
-    n_features: int
     daily: Floats | None
     """What earlier days had at the time of day of the newest rows and of the LONGEST_MEAN before them,
     `(n + LONGEST_MEAN, c)`; NaN where there is no earlier day. None without a day."""

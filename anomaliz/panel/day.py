@@ -6,17 +6,21 @@ from numpy.typing import NDArray
 from anomaliz.core.types import Floats, Stamps
 from anomaliz.models.series.rows import DAYS, JITTER
 
+SHARE = 2 / 3
+"""Of the training that the median's days take up at most. A metric that grows is the farther from its median
+the more days that has: the rows after them must have shown how far."""
 BLOCK_CELLS = 2**22
 """Values that are sorted at once."""
 
 
 def earlier_days(values: Floats, period: int) -> Floats:
-    """Return the median of the last seven days at each row's time of day, `(m + period, c)`.
+    """Return the median of the last days at each row's time of day, seven at most, `(m + period, c)`.
 
     Those of `values (m, c)`, then those of the day to come. A row to either side of that time counts too.
     NaN = missing, also where there is no earlier day.
     """
-    lags = [day * period + jitter for day in range(1, DAYS + 1) for jitter in JITTER]
+    days = min(max(int(SHARE * len(values) / period), 1), DAYS)
+    lags = [day * period + jitter for day in range(1, days + 1) for jitter in JITTER]
     padding = np.full((max(lags), values.shape[1]), np.nan)
     padded = np.concatenate([padding, values, np.full((period, values.shape[1]), np.nan)])
     n = len(values) + period

@@ -34,6 +34,13 @@ class LearntSeries:
             key.removeprefix(prefix): array for key, array in self.by_column.items() if key.startswith(prefix)
         }
 
+    def required(self, k: int, n_features: int) -> Self:
+        """Return this; ValueError if it is not of `k` series of `n_features`."""
+        for arrays, n in ((self.by_column, k * n_features), (self.by_series, k)):
+            if not arrays or any(array.shape[-1:] != (n,) for array in arrays.values()):
+                raise ValueError(f"there are {k} series of {n_features} features")
+        return self
+
     @classmethod
     def joined(cls, parts: Sequence[Self]) -> Self:
         """Return the series of all parts, one part's after the other's."""

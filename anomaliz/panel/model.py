@@ -8,7 +8,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaliz.core.errors import DataError
+from anomaliz.core.errors import BundleError, DataError
 from anomaliz.core.labels import Labels, LabelSet, label_set
 from anomaliz.core.panel import Panel, PanelVerdicts
 from anomaliz.core.stamps import DAY, rows_a_day
@@ -63,9 +63,10 @@ class PanelModel:
         """Learn from the rows of `panel` that are `normal (n, k)`, by default all.
 
         The threshold, unless it is given, is the score that one series reaches in one run of rows in
-        `alert_budget` points. Raises DataError where no series has 100 normal rows of every feature.
+        `alert_budget` points. Raises DataError where no series has 100 normal rows of every feature, and for
+        stamps that are not `step` apart.
         """
-        period = rows_a_day(step) if len(panel) * step >= LEAST_DAYS * DAY else 0
+        _require_step(panel, step)
         enough = _enough(panel, normal)
         known = np.flatnonzero(enough)
         if not len(known):
@@ -73,26 +74,16 @@ class PanelModel:
                 f"training needs {MIN_ROWS} normal rows of a series, and no series has so many: "
                 "train on a longer window"
             )
-        block = Block(members_of(len(panel.features), period), len(panel.features), period)
-        after = panel.times[-1:] + step
-        next_place = int(place_in_day(after, step, period)[0]) if period else 0
-        stride = -(-len(known) // DECIDING)
-        parts, surprises = [], []
-        for positions in _blocks(len(known), (len(panel) + block.reach) * len(panel.features)):
-            values = _normal_values(panel, normal, known[positions])
-            learnt, surprise = block.fit(values, next_place, tail_quantile)
-            parts.append(learnt)
-            surprises.append(surprise[:, -positions.start % stride :: stride])
-        if threshold is None:
-            threshold = _threshold(np.concatenate(surprises, axis=1), alert_budget)
+        period = rows_a_day(step) if len(panel) * step >= LEAST_DAYS * DAY else 0
+        learnt, surprise = _learnt(panel, step, period, normal, known, tail_quantile)
         return cls(
             labels=tuple(panel.labels[i] for i in known),
             features=panel.features,
             step=step,
             period=period,
-            threshold=threshold,
+            threshold=_threshold(surprise, alert_budget) if threshold is None else threshold,
             left_out=tuple(panel.labels[i] for i in np.flatnonzero(~enough)),
-            learnt=LearntSeries.joined(parts),
+            learnt=learnt,
         )
 
     @cached_property
@@ -159,20 +150,22 @@ class PanelModel:
     def load(cls, content: bytes) -> Self:
         """Read what `dump` wrote; BundleError for anything else."""
         facts, learnt = model_file.load(content)
-        return cls(
-            labels=tuple(facts["labels"]),
-            features=tuple(facts["features"]),
-            step=np.timedelta64(facts["step"], "ns"),
-            period=facts["period"],
-            threshold=facts["threshold"],
-            left_out=tuple(facts["left_out"]),
-            learnt=learnt,
-        )
+        try:
+            return cls(
+                labels=tuple(facts["labels"]),
+                features=tuple(facts["features"]),
+                step=np.timedelta64(facts["step"], "ns"),
+                period=facts["period"],
+                threshold=facts["threshold"],
+                left_out=tuple(facts["left_out"]),
+                learnt=learnt.required(len(facts["labels"]), len(facts["features"])),
+            )
+        except (KeyError, TypeError, ValueError):
+            raise BundleError(model_file.UNREADABLE) from None
 
     @cached_property
     def _block(self) -> Block:
-        n_features = len(self.features)
-        return Block(members_of(n_features, self.period), n_features, self.period)
+        return _block(len(self.features), self.period)
 
     @cached_property
     def _positions(self) -> Mapping[LabelSet, int]:
@@ -201,8 +194,7 @@ class PanelModel:
                 f"the model was trained on the features {', '.join(self.features)} and the panel has "
                 f"{', '.join(panel.features)}: train again"
             )
-        if (np.diff(panel.times) != self.step).any():
-            raise DataError(f"the panel's stamps are not {self.step} apart, as in training: train again")
+        _require_step(panel, self.step)
         if panel.features == self.features:
             return panel
         order = [panel.features.index(feature) for feature in self.features]
@@ -219,6 +211,16 @@ class _Known:
     """Their positions in the model."""
 
 
+def _require_step(panel: Panel, step: np.timedelta64) -> None:
+    if (np.diff(panel.times) != step).any():
+        seconds = step / np.timedelta64(1, "s")
+        raise DataError(f"the panel's stamps are not {seconds:g} s apart, the model's step: train it again")
+
+
+def _block(n_features: int, period: int) -> Block:
+    return Block(members_of(n_features, period), n_features, period)
+
+
 def _blocks(n: int, cells: int) -> Iterator[slice]:
     """Yield slices of `n` series, at most BLOCK_CELLS values in each where a series has `cells`."""
     size = max(BLOCK_CELLS // max(cells, 1), 1)
@@ -233,6 +235,27 @@ def _enough(panel: Panel, normal: Flags | None) -> Flags:
         known &= normal[..., np.newaxis]
     flags: Flags = (known.sum(axis=0) >= MIN_ROWS).all(axis=1)
     return flags
+
+
+def _learnt(
+    panel: Panel,
+    step: np.timedelta64,
+    period: int,
+    normal: Flags | None,
+    series: NDArray[np.intp],
+    tail_quantile: float,
+) -> tuple[LearntSeries, Floats]:
+    """Return what is learnt of some series, and the surprise of the rows of DECIDING of them or fewer."""
+    block = _block(len(panel.features), period)
+    next_place = int(place_in_day(panel.times[-1:] + step, step, period)[0]) if period else 0
+    stride = -(-len(series) // DECIDING)
+    parts, surprises = [], []
+    for part in _blocks(len(series), (len(panel) + block.reach) * len(panel.features)):
+        values = _normal_values(panel, normal, series[part])
+        learnt, surprise = block.fit(values, next_place, tail_quantile)
+        parts.append(learnt)
+        surprises.append(surprise[:, -part.start % stride :: stride])
+    return LearntSeries.joined(parts), np.concatenate(surprises, axis=1)
 
 
 def _normal_values(panel: Panel, normal: Flags | None, series: NDArray[np.intp]) -> Floats:

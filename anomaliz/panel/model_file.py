@@ -12,6 +12,7 @@ from anomaliz.core.errors import BundleError
 from anomaliz.panel.learnt import LearntSeries
 
 FORMAT = 1
+UNREADABLE = "the model cannot be read: train it again"
 FACTS = "facts"
 BY_COLUMN, BY_SERIES = "column/", "series/"
 
@@ -35,7 +36,7 @@ def load(content: bytes) -> tuple[dict[str, Any], LearntSeries]:
         if facts.pop("format") != FORMAT:
             raise BundleError("the model is of another format than this release reads: train it again")
     except (AttributeError, KeyError, TypeError, ValueError, EOFError, OSError, zipfile.BadZipFile):
-        raise BundleError("the model cannot be read: train it again") from None
+        raise BundleError(UNREADABLE) from None
     return facts, LearntSeries(_of(BY_COLUMN, arrays), _of(BY_SERIES, arrays))
 
 

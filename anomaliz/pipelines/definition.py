@@ -257,7 +257,7 @@ class Pipeline(Section):
         None, description="Least that is read before the newest point; detectors may need more."
     )
     prediction_horizon: SecondsOrZero = Field(
-        0.0, description="How far ahead `expected` and its band are written too."
+        0.0, description="How far ahead `expected` is written too."
     )
     group_by: AnyNames = Field((), description="Labels: one series of all queries for each of their values.")
     bundle: BundlePlace | None = Field(

@@ -141,8 +141,9 @@ class Scoring:
             yield from self._writer.by_point(name, times, labels, values, fresh)
         # What was foretold is not written again.
         untold = fresh & (times >= self._untold(interval, first))[:, np.newaxis]
-        for name in ("expected", "expected_lower", "expected_upper"):
-            yield from self._writer.by_feature(name, times, labels, getattr(verdicts, name), untold)
+        yield from self._writer.by_feature("expected", times, labels, verdicts.expected, untold)
+        for name in ("expected_lower", "expected_upper"):
+            yield from self._writer.by_feature(name, times, labels, getattr(verdicts, name), fresh)
         yield from self._writer.by_feature(CONTRIBUTION, times, labels, verdicts.contributions, fresh)
 
     def _foretold(

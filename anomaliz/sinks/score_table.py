@@ -56,6 +56,11 @@ def score_table(name: str) -> "sa.Table":
     )
 
 
+def is_absent(connection: "sa.Connection", table: "sa.Table") -> bool:
+    """Return whether there is no such table."""
+    return not connection.dialect.has_table(connection, table.name, table.schema)
+
+
 def create(connection: "sa.Connection", table: "sa.Table") -> None:
     """Make the table if it is not there."""
     if connection.dialect.name.startswith("clickhouse"):

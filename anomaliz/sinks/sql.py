@@ -8,7 +8,7 @@ from pydantic import Field
 
 from anomaliz.config.settings import Secret, Section
 from anomaliz.core.errors import SourceError
-from anomaliz.sinks.score_table import create, put, rows_of, score_table
+from anomaliz.sinks.score_table import create, is_absent, put, rows_of, score_table
 from anomaliz.sinks.sink import Samples
 from anomaliz.transport.database import Database
 
@@ -57,10 +57,10 @@ class SqlSink:
                 put(connection, self._table, rows)
 
     def check(self) -> None:
-        """Raise SourceError where the table cannot be read, or be made."""
-        self._prepare()
+        """Raise SourceError where the database cannot be reached, or has no such table and is to get none."""
         with self._database.transaction(writes=False) as connection:
-            connection.execute(self._table.select().limit(0)).all()
+            if not (self._settings.create and is_absent(connection, self._table)):
+                connection.execute(self._table.select().limit(0)).all()
 
     def flush(self) -> None:
         """Do nothing: a batch is in the table when `write` returns."""

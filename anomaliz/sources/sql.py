@@ -1,25 +1,25 @@
 """Any SQL database that SQLAlchemy has a dialect for."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Event, Timer
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
 from anomaliz.config.settings import Count, Secret
-from anomaliz.core.errors import AnomalizError, MissingExtraError, SourceError
+from anomaliz.core.errors import AnomalizError, SourceError
 from anomaliz.sources.gathering import Gathering
 from anomaliz.sources.grid import Grid
 from anomaliz.sources.readings import Readings
 from anomaliz.sources.shortened import shortened
-from anomaliz.sources.sql_dialects import DIALECTS, GRACE_SECONDS, OTHER, Dialect, dialect_of
+from anomaliz.sources.sql_dialects import DIALECTS, OTHER, dialect_of
 from anomaliz.sources.sql_query import SqlQuery, depends_on_time
 from anomaliz.sources.table import Columns, Layout, gather
+from anomaliz.transport.database_url import DatabaseUrl
+from anomaliz.transport.time_limit import OUT_OF_TIME, within
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 BLOCK = 50_000
 """Rows that are held as Python objects at once."""
 
-OUT_OF_TIME = ("statement timeout", "max_statement_time", "maximum statement execution time")
-"""How servers say that they stopped a query themselves."""
 OTHERWISE_OPEN = "with a different configuration"
 
 
@@ -59,20 +57,12 @@ class SqlSource:
     def __init__(self, settings: SqlSettings) -> None:
         """Raise SourceError for a URL that cannot be read or has no driver; connects to nothing."""
         self._settings = settings
-        try:
-            import sqlalchemy as sa
-        except ImportError:
-            raise MissingExtraError.of("reading SQL", "sources") from None
-        try:
-            url = sa.make_url(settings.url.get_secret_value())
-        except sa.exc.ArgumentError:
-            raise SourceError(
-                "the database URL cannot be read: give dialect://user:password@host/database", field="url"
-            ) from None
-        self._password = url.password
-        self._name = f"{url.get_backend_name()}://{url.host or ''}/{url.database or ''}"
-        self._dialect = DIALECTS.get(url.get_backend_name(), OTHER)
-        self._engine = self._engine_of(url, self._dialect)
+        self._url = DatabaseUrl(
+            settings.url.get_secret_value(), SourceError, feature="reading SQL", extra="sources"
+        )
+        self._name = self._url.name
+        self._dialect = DIALECTS.get(self._url.backend, OTHER)
+        self._engine = self._engine_of(read_only=True)
 
     def read(
         self, query: str, start: np.datetime64, end: np.datetime64, step: np.timedelta64
@@ -136,7 +126,7 @@ class SqlSource:
             connection = self._opened()
         except (sa.exc.SQLAlchemyError, ImportError, OSError) as error:
             raise SourceError(
-                f"{self._name} cannot be connected to ({self._reason(error)}): check the URL"
+                f"{self._name} cannot be connected to ({self._url.reason(error)}): check the URL"
             ) from None
         with connection:
             try:
@@ -163,36 +153,17 @@ class SqlSource:
         """Stop what runs when its time is over; every fault of the database is a SourceError."""
         import sqlalchemy as sa
 
-        over, ended = Event(), Event()
-        driver = connection.connection.driver_connection
-
-        def stop() -> None:
-            over.set()
-            for end in (self._dialect.stop, self._dialect.hang_up):
-                # What cannot be stopped any more has ended.
-                with suppress(Exception):
-                    if end is not None:
-                        end(driver)
-                if ended.wait(GRACE_SECONDS):
-                    return
-
-        timer = Timer(self._settings.timeout, stop)
-        timer.daemon = True
-        timer.start()
         late = f"it took longer than {self._settings.timeout:g} s: ask for less, or raise timeout"
         try:
-            yield
-            # Some functions, stopped, answer as if they had ended.
-            if over.is_set():
-                raise SourceError(late)
+            with within(connection, self._url.backend, self._settings.timeout):
+                yield
+        except TimeoutError:
+            raise SourceError(late) from None
         except (sa.exc.SQLAlchemyError, RuntimeError) as error:
-            reason = self._reason(error)
-            if over.is_set() or any(words in reason for words in OUT_OF_TIME):
+            reason = self._url.reason(error)
+            if any(words in reason for words in OUT_OF_TIME):
                 raise SourceError(late) from None
             raise SourceError(f"the database refuses it ({reason}): check the query") from None
-        finally:
-            ended.set()
-            timer.cancel()
 
     def _connection(self) -> "sa.Connection":
         import sqlalchemy as sa
@@ -203,42 +174,22 @@ class SqlSource:
             if OTHERWISE_OPEN not in str(error):
                 raise
         # DuckDB has a file open once in a process: where it is written to here, it cannot be read-only.
-        self._engine = sa.create_engine(self._engine.url, poolclass=sa.NullPool)
+        self._engine = self._engine_of(read_only=False)
         return self._engine.connect()
 
-    def _engine_of(self, url: "sa.URL", dialect: Dialect) -> "sa.Engine":
-        import sqlalchemy as sa
+    def _engine_of(self, *, read_only: bool) -> "sa.Engine":
+        from sqlalchemy import NullPool
 
-        arguments = dict(dialect.connect_args)
-        if url.get_backend_name() == "duckdb" and _is_file(url.database or ""):
+        arguments = dict(self._dialect.connect_args)
+        if read_only and self._url.backend == "duckdb" and self._url.is_file:
             arguments["read_only"] = True
-        try:
-            # A connection a read: schedules are minutes apart, and one that lies idle goes stale.
-            return sa.create_engine(url, poolclass=sa.NullPool, connect_args=arguments)
-        except sa.exc.NoSuchModuleError:
-            name = url.get_backend_name()
-            raise SourceError(
-                f"there is no driver for {name}:// here: install its SQLAlchemy dialect", field="url"
-            ) from None
-        except ModuleNotFoundError as error:
-            raise SourceError(
-                f"{self._name} needs the package {error.name}: pip install {error.name}", field="url"
-            ) from None
+        # A connection a read: schedules are minutes apart, and one that lies idle goes stale.
+        return self._url.engine(poolclass=NullPool, connect_args=arguments)
 
     def _require_file(self) -> None:
         """Raise where a SQLite file is absent, which connecting would make."""
-        url = self._engine.url
-        path = url.database or ""
-        if url.get_backend_name() == "sqlite" and _is_file(path) and not Path(path).is_file():
+        if self._url.backend == "sqlite" and self._url.is_file and not Path(self._url.database).is_file():
             raise FileNotFoundError("there is no such file")
-
-    def _reason(self, error: BaseException) -> str:
-        reason = str(getattr(error, "orig", None) or error).strip().partition("\n")[0].rstrip(".")
-        return reason.replace(self._password, "***") if self._password else reason
-
-
-def _is_file(database: str) -> bool:
-    return bool(database) and not re.match(r":memory:|file:|md:|motherduck:", database)
 
 
 def _datetime(stamp: np.datetime64) -> datetime:

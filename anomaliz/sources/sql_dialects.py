@@ -1,7 +1,5 @@
 """What SQL dialects have of their own: how a read is kept harmless and short, and how stamps are bound."""
 
-import os
-import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,9 +10,6 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
 Values: TypeAlias = Mapping[str, object]
-
-GRACE_SECONDS = 2.0
-"""For a server to do as it is told, before the line to it is cut."""
 
 
 def naive(stamp: datetime) -> object:
@@ -28,22 +23,6 @@ def aware(stamp: datetime) -> object:
 def text(stamp: datetime) -> object:
     """Return the text that SQLite's own functions write, so that stamps compare as text."""
     return str(naive(stamp))
-
-
-def interrupt(connection: Any) -> None:
-    connection.interrupt()
-
-
-def cancel(connection: Any) -> None:
-    if hasattr(connection, "cancel_safe"):
-        connection.cancel_safe(timeout=GRACE_SECONDS)
-    else:
-        connection.cancel()
-
-
-def hang_up(connection: Any) -> None:
-    with socket.socket(fileno=os.dup(connection.fileno())) as line:
-        line.shutdown(socket.SHUT_RDWR)
 
 
 def rows(
@@ -83,10 +62,6 @@ class Dialect:
     """Statements before the query; `{ms}` and `{s}` are the timeout."""
     bound: Callable[[datetime], object] = naive
     """The stamp as it is bound."""
-    stop: Callable[[Any], None] | None = None
-    """Ends what the driver's connection is doing, from another thread."""
-    hang_up: Callable[[Any], None] | None = None
-    """Cuts the line to a server that does not answer any more."""
     blocks: Callable[["sa.Connection", "sa.TextClause", Values, int], Iterator["pd.DataFrame"]] = rows
     """The answer to a statement with values bound, in blocks of so many rows."""
     connect_args: Mapping[str, object] = field(default_factory=dict)
@@ -99,8 +74,6 @@ POSTGRESQL = Dialect(
         "SET LOCAL statement_timeout = {ms}",
         "SET LOCAL TIME ZONE 'UTC'",
     ),
-    stop=cancel,
-    hang_up=hang_up,
     connect_args={"connect_timeout": CONNECT_SECONDS},
 )
 MYSQL = Dialect(
@@ -117,13 +90,11 @@ MARIADB = Dialect(
 )
 DIALECTS: Mapping[str, Dialect] = {
     "postgresql": POSTGRESQL,
-    "redshift": Dialect(
-        ("SET statement_timeout = {ms}", "SET TIME ZONE 'UTC'"), stop=cancel, hang_up=hang_up
-    ),
+    "redshift": Dialect(("SET statement_timeout = {ms}", "SET TIME ZONE 'UTC'")),
     "mysql": MYSQL,
     "mariadb": MARIADB,
-    "sqlite": Dialect(("PRAGMA query_only = ON",), bound=text, stop=interrupt),
-    "duckdb": Dialect(stop=interrupt, blocks=arrow),
+    "sqlite": Dialect(("PRAGMA query_only = ON",), bound=text),
+    "duckdb": Dialect(blocks=arrow),
     "snowflake": Dialect(
         ("ALTER SESSION SET STATEMENT_TIMEOUT_IN_SECONDS = {s:.0f}", "ALTER SESSION SET TIMEZONE = 'UTC'")
     ),

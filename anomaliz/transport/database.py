@@ -1,27 +1,22 @@
-"""SQL databases by their SQLAlchemy URL: transactions that end in time, and faults that name no password."""
+"""A SQL database that is written to: transactions that end in time."""
 
-import os
-import socket
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from threading import Event, Timer
 from typing import TYPE_CHECKING, Any
 
-from anomaliz.core.errors import AnomalizError, MissingExtraError
+from anomaliz.core.errors import AnomalizError
+from anomaliz.transport.database_url import DatabaseUrl
+from anomaliz.transport.time_limit import OUT_OF_TIME, within
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
 CONNECT_SECONDS = 10
-GRACE_SECONDS = 2.0
-"""For a server to do as it is told, before the line to it is cut."""
-OUT_OF_TIME = ("statement timeout", "max_statement_time", "maximum statement execution time", "timed out")
-"""How servers and drivers say that they stopped a statement themselves."""
 
 
 class Database:
-    """An engine, and what may be said of it. Every fault is raised as the error that its owner wants."""
+    """An engine for writing. Every fault is raised as the error that its owner wants, in one sentence."""
 
     def __init__(
         self, url: str, fault: type[AnomalizError], *, feature: str, extra: str, timeout: float
@@ -30,22 +25,12 @@ class Database:
 
         `feature` and its `extra` are named where SQLAlchemy is absent; `timeout` is that of a transaction.
         """
-        try:
-            import sqlalchemy as sa
-        except ImportError:
-            raise MissingExtraError.of(feature, extra) from None
-        try:
-            parsed = sa.make_url(url)
-        except sa.exc.ArgumentError:
-            raise fault(
-                "the database URL cannot be read: give dialect://user:password@host/database", field="url"
-            ) from None
-        self.name = f"{parsed.get_backend_name()}://{parsed.host or ''}/{parsed.database or ''}"
-        self.backend = parsed.get_backend_name()
-        self._url = parsed
+        self._url = DatabaseUrl(url, fault, feature=feature, extra=extra)
+        self.name = self._url.name
+        self.backend = self._url.backend
         self._fault = fault
         self._timeout = timeout
-        self._made_folder = not _is_file(parsed)
+        self._made_folder = not self._url.is_file
         self.engine = self._engine()
 
     @contextmanager
@@ -64,7 +49,7 @@ class Database:
         except TimeoutError:
             raise self._late() from None
         except (sa.exc.SQLAlchemyError, OSError, ImportError) as error:
-            reason = self._reason(error)
+            reason = self._url.reason(error)
             if any(words in reason for words in OUT_OF_TIME):
                 raise self._late() from None
             raise self._fault(f"{self.name} cannot be used ({reason}): {_advice(reason)}") from None
@@ -74,28 +59,17 @@ class Database:
         self.engine.dispose()
 
     def _engine(self) -> "sa.Engine":
-        import sqlalchemy as sa
+        from sqlalchemy import NullPool
 
-        options: dict[str, Any] = {}
-        if self.backend != "sqlite":
-            # A connection a transaction: they are seconds apart, and one that lies idle goes stale.
-            options["poolclass"] = sa.NullPool
-        try:
-            engine = sa.create_engine(self._url, connect_args=self._connect_args(), **options)
-        except sa.exc.NoSuchModuleError:
-            raise self._fault(
-                f"there is no driver for {self.backend}:// here: install its SQLAlchemy dialect", field="url"
-            ) from None
-        except ModuleNotFoundError as error:
-            raise self._fault(
-                f"{self.name} needs the package {error.name}: pip install {error.name}", field="url"
-            ) from None
         if self.backend == "sqlite":
+            engine = self._url.engine(connect_args=self._connect_args())
             _prepare_sqlite(engine)
-        return engine
+            return engine
+        # A connection a transaction: they are seconds apart, and one that lies idle goes stale.
+        return self._url.engine(connect_args=self._connect_args(), poolclass=NullPool)
 
     def _connect_args(self) -> Mapping[str, object]:
-        driver = self._url.get_driver_name()
+        driver = self._url.driver
         if self.backend == "sqlite":
             # Shorter, so that it is SQLite that says that a file is locked.
             return {"timeout": 0.8 * self._timeout}
@@ -115,72 +89,13 @@ class Database:
     def _require_folder(self) -> None:
         """Make the folder of a database that is a file."""
         if not self._made_folder:
-            Path(self._url.database or "").parent.mkdir(parents=True, exist_ok=True)
+            Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
             self._made_folder = True
 
     def _late(self) -> AnomalizError:
         return self._fault(
             f"{self.name} did not answer within {self._timeout:g} s: see whether it is overloaded or locked"
         )
-
-    def _reason(self, error: BaseException) -> str:
-        cause = getattr(error, "orig", None) or error
-        reason = str(cause).strip().partition("\n")[0].rstrip(".") or type(cause).__name__
-        return reason.replace(self._url.password, "***") if self._url.password else reason
-
-
-@contextmanager
-def within(connection: "sa.Connection", backend: str, seconds: float) -> Iterator[None]:
-    """Stop what runs on the connection when the time is over; raises TimeoutError then."""
-    over, ended = Event(), Event()
-    driver = connection.connection.driver_connection
-
-    def stop() -> None:
-        over.set()
-        for end in STOPS.get(backend, ()):
-            # What cannot be stopped any more has ended.
-            with suppress(Exception):
-                end(driver)
-            if ended.wait(GRACE_SECONDS):
-                return
-
-    timer = Timer(seconds, stop)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except Exception:
-        if over.is_set():
-            raise TimeoutError from None
-        raise
-    finally:
-        ended.set()
-        timer.cancel()
-
-
-def interrupt(connection: Any) -> None:
-    connection.interrupt()
-
-
-def cancel(connection: Any) -> None:
-    if hasattr(connection, "cancel_safe"):
-        connection.cancel_safe(timeout=GRACE_SECONDS)
-    else:
-        connection.cancel()
-
-
-def hang_up(connection: Any) -> None:
-    with socket.socket(fileno=os.dup(connection.fileno())) as line:
-        line.shutdown(socket.SHUT_RDWR)
-
-
-STOPS = {
-    "postgresql": (cancel, hang_up),
-    "redshift": (cancel, hang_up),
-    "sqlite": (interrupt,),
-    "duckdb": (interrupt,),
-}
-"""How what a driver's connection is doing is ended from another thread: politely, then for good."""
 
 
 def _prepare_sqlite(engine: "sa.Engine") -> None:
@@ -197,12 +112,6 @@ def _prepare_sqlite(engine: "sa.Engine") -> None:
     def begun(connection: "sa.Connection") -> None:
         writes = connection.get_execution_options().get("writes", True)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _is_file(url: "sa.URL") -> bool:
-    named = url.database or ""
-    elsewhere = named.startswith((":memory:", "file:", "md:", "motherduck:"))
-    return bool(named) and url.get_backend_name() in ("sqlite", "duckdb") and not elsewhere
 
 
 def _advice(reason: str) -> str:

@@ -21,7 +21,8 @@ from anomaliz.pipelines.writing import Writer
 from anomaliz.sinks.remote_write import RemoteWriteSettings, RemoteWriteSink
 from anomaliz.sinks.sink import Samples
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
 RULES = DEPLOY / "prometheus" / "rules.yml"
 DASHBOARD: dict[str, Any] = json.loads((DEPLOY / "grafana" / "anomaliz.json").read_text())
 ALERTS = {
@@ -88,7 +89,10 @@ def scraped(start: np.datetime64, *, trouble: bool) -> Iterator[Samples]:
     yield one(f"{PREFIX}no_data", flat * trouble, **node)
     for status, grows in (("ok", not trouble), ("failed", trouble)):
         yield one(f"{PREFIX}runs_total", growing * grows, **node, kind="score", status=status)
-    yield one(f"{PREFIX}job_seconds", flat, **node, kind="score")
+    for part in ("sum", "count"):
+        yield one(f"{PREFIX}job_seconds_{part}", growing, **node, kind="score")
+    yield one(f"{PREFIX}runs_skipped_total", growing * trouble, **node, kind="score")
+    yield one(f"{PREFIX}definition_reloads_total", growing * trouble, result="refused")
     yield one(f"{PREFIX}sink_pending_samples", growing * trouble, sink="remote_write")
     yield one(f"{PREFIX}sink_dropped_samples_total", growing * trouble, sink="remote_write")
     yield one("node_cpu_seconds_total", growing, mode="idle", cpu="0", instance="host-1:9100")
@@ -147,6 +151,16 @@ def test_every_alert_has_a_unit_test() -> None:
     tests = yaml.safe_load(RULES.with_name("rules_test.yml").read_text())["tests"]
     fired = {one["alertname"] for test in tests for one in test["alert_rule_test"] if one["exp_alerts"]}
     assert fired == set(ALERTS)
+
+
+def test_the_documentation_has_every_alert_and_only_keys_that_there_are() -> None:
+    text = (ROOT / "docs" / "alerting.md").read_text()
+    by_title = {part.splitlines()[0]: part for part in text.split("\n## ")}
+    assert re.findall(r"^\| `(\w+)` \|", by_title["The rules"], re.MULTILINE) == list(ALERTS)
+    table = re.findall(r"^\|[^|]+\| (.+) \|$", by_title["From the written series"], re.MULTILINE)[2:]
+    keys = {key for cell in table for key in re.findall(r"`(\w+)[`:]", cell)}
+    assert len(keys) > 6
+    assert keys <= set(Pipeline.model_fields)
 
 
 @pytest.mark.parametrize("alert", ALERTS)

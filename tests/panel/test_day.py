@@ -20,6 +20,13 @@ def test_it_is_the_daily_median_of_the_series_profile(values: Floats) -> None:
     np.testing.assert_array_equal(found, Rows(values, DAY).daily_median[DAY:])
 
 
+def test_of_a_short_past_two_thirds_of_the_days_count(values: Floats) -> None:
+    short = values[: 6 * DAY]
+    row = 6 * DAY - 1
+    earlier = [short[row - day * DAY + jitter, 0] for day in range(1, 5) for jitter in (-1, 0, 1)]
+    assert earlier_days(short, DAY)[row, 0] == np.median(earlier)
+
+
 def test_there_is_none_on_the_first_day(values: Floats) -> None:
     assert np.isnan(earlier_days(values, DAY)[: DAY - 1]).all()
 

@@ -239,6 +239,17 @@ def test_infinity_is_far_and_not_unknown(shape: str, fitted: Fitted) -> None:
     assert verdicts.score[0, 0] >= verdicts.threshold
 
 
+def test_a_metric_that_grows_is_no_anomaly() -> None:
+    rows = np.arange(8 * DAY)
+    noise = np.random.default_rng(0).standard_normal((len(rows), N_SERIES, 1))
+    panel = with_values(panel_of("one feature", len(rows)), 0.04 * rows[:, np.newaxis, np.newaxis] + noise)
+    model = fit(panel.rows(slice(0, TRAINING)))
+    verdicts, _ = model.score(panel, DAY, None)
+    assert (verdicts.score >= verdicts.threshold).mean() < 0.25
+    error = verdicts.observed - verdicts.expected
+    assert np.abs(error.mean()) < 0.5
+
+
 @everyone
 def test_a_missing_point_has_no_score(shape: str, fitted: Fitted) -> None:
     model = fitted(shape)
@@ -272,6 +283,16 @@ def test_a_series_that_was_not_trained_on_warms_up(shape: str, fitted: Fitted) -
     assert (verdicts.status[:, 0] == Status.warming_up).all()
     assert (verdicts.status[:, 1:] == Status.ok).all()
     assert np.isnan(verdicts.surprise[:, 0]).all()
+
+
+@everyone
+def test_a_panel_without_series_that_it_knows_has_no_scores(shape: str, fitted: Fitted) -> None:
+    model, panel = fitted(shape), later(shape, 20)
+    labels: tuple[Labels, ...] = tuple({"instance": f"new-{i}"} for i in range(N_SERIES))
+    unknown, _ = model.score(Panel(panel.times, panel.values, labels, panel.features), 3, None)
+    assert (unknown.status == Status.warming_up).all()
+    none, _ = model.score(some(panel, []), 3, None)
+    assert none.status.shape == (3, 0)
 
 
 @everyone
@@ -311,10 +332,10 @@ def test_training_twice_gives_one_model(shape: str) -> None:
     assert fit(panel).dump() == fit(panel).dump()
 
 
-def other_format(content: bytes) -> bytes:
+def with_facts(content: bytes, change: Callable[[dict[str, Any]], dict[str, Any]]) -> bytes:
     with np.load(io.BytesIO(content)) as file:
         arrays = dict(file)
-    facts = json.loads(arrays["facts"].tobytes()) | {"format": 99}
+    facts = change(json.loads(arrays["facts"].tobytes()))
     arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
     changed = io.BytesIO()
     np.savez(changed, **arrays)
@@ -328,7 +349,9 @@ def other_format(content: bytes) -> bytes:
         lambda _: b"not a model",
         lambda content: content[: len(content) // 2],
         lambda content: content[:400] + b"damaged" + content[407:],
-        other_format,
+        lambda content: with_facts(content, lambda facts: facts | {"format": 99}),
+        lambda content: with_facts(content, lambda facts: {"format": facts["format"]}),
+        lambda content: with_facts(content, lambda facts: facts | {"labels": facts["labels"][1:]}),
     ],
 )
 def test_what_is_no_model_is_refused_in_one_sentence(
@@ -398,8 +421,10 @@ def test_features_may_change_places_but_not_be_others(fitted: Fitted) -> None:
 def test_another_step_is_refused(fitted: Fitted) -> None:
     panel = later("one feature", 10)
     slower = Panel(panel.times[::2], panel.values[::2], panel.labels, panel.features)
-    with pytest.raises(DataError, match="apart"):
+    with pytest.raises(DataError, match="not 900 s apart"):
         fitted("one feature").score(slower, 1, None)
+    with pytest.raises(DataError, match="not 900 s apart"):
+        fit(slower)
 
 
 def test_a_given_threshold_is_kept() -> None:

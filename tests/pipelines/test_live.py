@@ -259,6 +259,7 @@ def test_expected_values_are_written_ahead_and_each_stamp_once(trained: Site) ->
     for i in range(5):
         trained.run("score", TRAINED + i * STEP)
     assert list(trained.lines("expected")) == [stamp(TRAINED + i * STEP) for i in range(-1, 7)]
+    assert list(trained.lines("expected_lower")) == list(trained.lines("anomaly_score"))
     known = daily(8 * 288, seed=1)[7 * 288 :]
     expected = np.array(list(trained.lines("expected").values())[1:])
     assert np.abs(expected - known[:7]).max() < 6

@@ -64,9 +64,7 @@ def running_prometheus(
     """Run a Prometheus that takes remote writes of any age, and yield its URL."""
     path = program("prometheus", "prometheus")
     configuration = folder / "prometheus.yml"
-    configuration.write_text(
-        f"storage: {{tsdb: {{out_of_order_time_window: {out_of_order}}}}}\n{configured}"
-    )
+    configuration.write_text(f"storage: {{tsdb: {{out_of_order_time_window: {out_of_order}}}}}\n{configured}")
     url = f"http://127.0.0.1:{port()}"
     command = [
         path,

@@ -14,12 +14,21 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 
 
 def test_the_services_are_those_of_the_readme() -> None:
-    assert set(SERVICES) == {"api", "train", "mlflow", "ollama"}
+    assert set(SERVICES) == {
+        "api",
+        "train",
+        "mlflow",
+        "ollama",
+        "prometheus",
+        "node-exporter",
+        "pipelines",
+    }
     assert "version" not in COMPOSE
 
 
 @pytest.mark.parametrize(
-    ("service", "target"), [("api", "serve-agent"), ("train", "train"), ("mlflow", "tracking")]
+    ("service", "target"),
+    [("api", "serve-agent"), ("train", "train"), ("mlflow", "tracking"), ("pipelines", "run")],
 )
 def test_service_is_built_from_a_target_of_the_dockerfile(service: str, target: str) -> None:
     assert SERVICES[service]["build"] == {"context": ".", "target": target}
@@ -43,16 +52,48 @@ def test_only_train_runs_as_root() -> None:
 
 
 def test_state_of_others_lives_in_named_volumes() -> None:
-    assert set(COMPOSE["volumes"]) == {"mlflow", "ollama"}
+    assert set(COMPOSE["volumes"]) == {"mlflow", "ollama", "pipelines", "prometheus"}
     assert SERVICES["mlflow"]["volumes"] == ["mlflow:/mlflow"]
     assert SERVICES["ollama"]["volumes"] == ["ollama:/models"]
     assert SERVICES["ollama"]["environment"] == {"OLLAMA_MODELS": "/models"}
 
 
-def test_only_ollama_waits_for_its_profile() -> None:
+def test_only_these_wait_for_their_profiles() -> None:
     assert {name: service["profiles"] for name, service in SERVICES.items() if "profiles" in service} == {
-        "ollama": ["llm"]
+        "ollama": ["llm"],
+        "prometheus": ["pipelines"],
+        "node-exporter": ["pipelines"],
+        "pipelines": ["pipelines"],
     }
+
+
+def test_pipelines_and_node_exporter_are_at_the_localhost_of_prometheus() -> None:
+    for name in ("pipelines", "node-exporter"):
+        assert SERVICES[name]["network_mode"] == "service:prometheus"
+        assert "ports" not in SERVICES[name]
+    # No login is asked for there, so its ports are the host's own.
+    assert SERVICES["prometheus"]["ports"] == ["127.0.0.1:9090:9090", "127.0.0.1:8001:8000"]
+
+
+def test_files_that_pipelines_mount_are_there() -> None:
+    assert SERVICES["prometheus"]["volumes"][0] == "./deploy:/deploy:ro"
+    (configuration,) = (
+        part.removeprefix("--config.file=/") for part in SERVICES["prometheus"]["command"] if "config" in part
+    )
+    definitions, state = SERVICES["pipelines"]["volumes"]
+    source, place, _ = definitions.split(":")
+    assert (ROOT / configuration).is_file()
+    assert (ROOT / source).is_file()
+    dockerfile = (ROOT / "Dockerfile").read_text()
+    assert f'CMD ["anomaliz", "run", "{Path(place).parent}"]' in dockerfile
+    assert state == "pipelines:/app/.anomaliz"
+    assert "/app/.anomaliz" in dockerfile
+
+
+def test_pipelines_have_time_to_end_their_jobs() -> None:
+    defaults = yaml.safe_load((files("anomaliz.config") / "defaults.yaml").read_text())
+    grace = SERVICES["pipelines"]["stop_grace_period"]
+    assert float(grace.removesuffix("s")) > defaults["pipelines"]["shutdown_seconds"]
 
 
 def variables(tree: dict[str, Any], prefix: str = "ANOMALIZ") -> set[str]:
@@ -65,7 +106,7 @@ def variables(tree: dict[str, Any], prefix: str = "ANOMALIZ") -> set[str]:
     }
 
 
-@pytest.mark.parametrize("service", ["api", "train"])
+@pytest.mark.parametrize("service", ["api", "train", "pipelines"])
 def test_variables_passed_on_are_settings_without_a_second_default(service: str) -> None:
     defaults = yaml.safe_load((files("anomaliz.config") / "defaults.yaml").read_text())
     passed = {

@@ -13,7 +13,7 @@ from threading import Thread
 import pytest
 
 ROOT = Path(__file__).parents[2]
-TARGETS = ("serve", "serve-agent", "serve-registry", "train", "tracking")
+TARGETS = ("serve", "serve-agent", "serve-registry", "run", "train", "tracking")
 
 
 @dataclass
@@ -88,6 +88,7 @@ def test_every_stage_stands_on_the_slim_image(name: str) -> None:
         ("serve", ["."]),
         ("serve-agent", [".", ".[agent]"]),
         ("serve-registry", [".", ".[tracking]"]),
+        ("run", [".", ".[pipelines]"]),
         ("train", [".", ".[train,tracking]"]),
         ("tracking", [".", ".[tracking]"]),
     ],

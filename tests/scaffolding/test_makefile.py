@@ -28,10 +28,11 @@ COMMANDS = {
     "ablations": ".venv/bin/python -m benchmarks.ablations",
     "docker-up": "docker compose up --build --detach --wait",
     "docker-up-llm": "ANOMALIZ__AGENT__BACKEND=ollama docker compose --profile llm up",
-    "docker-down": "docker compose --profile llm down",
+    "docker-up-pipelines": "docker compose --profile pipelines up --build --detach --wait prometheus",
+    "docker-down": "docker compose --profile llm --profile pipelines down",
     "help": "awk",
 }
-NEED_NO_PYTHON = {"docker-up", "docker-up-llm", "docker-down", "help"}
+NEED_NO_PYTHON = {"docker-up", "docker-up-llm", "docker-up-pipelines", "docker-down", "help"}
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from time import monotonic
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from faulty_line import line_to
+from faulty_line import line_to, reset, stall
 from pydantic import SecretStr, ValidationError
 
 from anomaliz.core.errors import SourceError
@@ -125,18 +125,19 @@ def test_labels_come_back_whatever_they_are(sink: SqlSink, url: str) -> None:
     )
 
 
-def test_nothing_but_gaps_writes_nothing(sink: SqlSink, url: str) -> None:
+def test_nothing_but_gaps_writes_nothing_and_a_check_makes_nothing(sink: SqlSink, url: str) -> None:
+    sink.check()
     sink.write([])
     sink.write([samples([np.nan, np.inf, -np.inf, np.nan])])
     sink.check()
-    assert rows(url) == []
+    with pytest.raises(Exception, match=r"anomaliz_scores"):
+        rows(url)
+    sink.write([samples([1, np.nan, np.nan, np.nan])])
+    sink.check()
+    assert len(rows(url)) == 1
 
 
 def test_all_of_a_batch_or_none(url: str) -> None:
-    if url.startswith("duckdb"):
-        sink = opened(url)
-        sink.check()
-        sink.close()
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     table = score_table.score_table("anomaliz_scores")
     table.append_constraint(sa.CheckConstraint("metric_value < 100"))
@@ -201,18 +202,27 @@ class TestFaults:
 
     def test_a_line_that_stalls(self, postgresql: str, mariadb: str) -> None:
         for url in (postgresql, mariadb):
-            opened(url).check()
-            with line_to(url, lambda _: None) as stalling:
-                sink = opened(stalling, timeout=1, create=False)
+            with line_to(url, stall) as stalling:
+                sink = opened(stalling, timeout=1)
                 begun = monotonic()
                 with pytest.raises(SourceError, match=r"did not answer within 1 s"):
                     sink.write([samples([1, 2, 3, 4], instance="stalled")])
                 assert monotonic() - begun < 15
                 sink.close()
 
+    def test_a_line_that_breaks(self, postgresql: str, mariadb: str) -> None:
+        for url in (postgresql, mariadb):
+            with line_to(url, reset) as breaking:
+                sink = opened(breaking)
+                with pytest.raises(SourceError, match=r"cannot be used \(.*\): check its URL") as raised:
+                    sink.write([samples([1, 2, 3, 4], instance="stalled")])
+                assert "\n" not in str(raised.value)
+                sink.write([samples([1, 2, 3, 4], instance="well")])
+                sink.close()
+
     def test_a_locked_file(self, tmp_path: Path) -> None:
         sink = opened(f"sqlite:///{tmp_path / 'scores.db'}", timeout=0.3)
-        sink.check()
+        sink.write([samples([1, 2, 3, 4])])
         with sqlite3.connect(tmp_path / "scores.db") as holder:
             holder.execute("BEGIN IMMEDIATE")
             with pytest.raises(SourceError, match=r"database is locked"):
@@ -229,6 +239,33 @@ class TestFaults:
         with pytest.raises(SourceError, match=said) as raised:
             opened(url)
         assert "sesame" not in str(raised.value)
+
+
+WRITING = """
+import sys
+import numpy as np
+from pydantic import SecretStr
+from anomaliz.sinks.sink import Samples
+from anomaliz.sinks.sql import SqlSink, SqlSinkSettings
+sink = SqlSink(SqlSinkSettings(url=SecretStr(sys.argv[1])))
+times = np.datetime64("2026-01-05", "ns") + np.arange(50) * np.timedelta64(5, "m")
+for value in range(10**9):
+    labels = [{"__name__": "anomaly_score", "instance": str(number)} for number in range(40)]
+    sink.write([Samples(one, times, np.full(50, value)) for one in labels])
+    print(value, flush=True)
+"""
+
+
+def test_a_process_that_is_killed_leaves_whole_batches(url: str) -> None:
+    with subprocess.Popen([sys.executable, "-c", WRITING, url], stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        seen = [int(process.stdout.readline()) for _ in range(5)][-1]
+        process.kill()
+        seen = max([seen, *map(int, process.stdout.read().split())])
+    values = [row[3] for row in rows(url)]
+    assert len(values) == 40 * 50
+    assert len(set(values)) == 1
+    assert values[0] - seen in (0, 1)
 
 
 CLICKHOUSE = """

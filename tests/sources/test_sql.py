@@ -2,7 +2,6 @@
 
 import gc
 import socket
-import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from time import monotonic
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from faulty_line import line_to
+from faulty_line import line_to, reset, stall
 from pydantic import SecretStr
 
 from anomaliz.core.errors import DataError, SourceError
@@ -345,7 +344,7 @@ class TestFaults:
         gc.collect()
 
     def test_a_server_that_stalls_is_given_up(self, postgresql: str) -> None:
-        with line_to(postgresql, lambda _: None) as url:
+        with line_to(postgresql, stall) as url:
             began = monotonic()
             with pytest.raises(SourceError, match=r"took longer than 0\.5 s"):
                 read(limited(url, timeout=0.5), STALLED)
@@ -355,8 +354,7 @@ class TestFaults:
     def test_a_line_that_breaks_is_a_sentence(self, postgresql: str, sent: int) -> None:
         def break_off(line: socket.socket) -> None:
             line.sendall(b"T" * sent)
-            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            line.close()
+            reset(line)
 
         with (
             line_to(postgresql, break_off) as url,

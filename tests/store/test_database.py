@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from faulty_line import Fault, line_to, reset, stall
 
 from anomaliz.core.errors import ConfigError, StoreError
 from anomaliz.store.database import JOBS_KEPT, Store
@@ -266,6 +268,19 @@ class TestFaults:
                 hasty.commit("cpu", STATE, 1)
         engine.dispose()
         assert hasty.commit("cpu", STATE, 1) == 2
+
+    @pytest.mark.parametrize("fault", [stall, reset])
+    def test_a_line_that_fails(self, new_postgresql_database: str, fault: Fault) -> None:
+        with line_to(new_postgresql_database, fault) as failing:
+            store = Store(failing, timeout=1)
+            revision = store.commit("cpu", STATE, 0)
+            began = time.monotonic()
+            with pytest.raises(StoreError, match=r"did not answer within 1 s|cannot be used"):
+                store.commit("cpu", replace(STATE, model="stalled"), revision)
+            assert time.monotonic() - began < 10
+            assert store.state("cpu") == (STATE, revision)
+            assert store.commit("cpu", STATE, revision) == revision + 1
+            store.close()
 
     def test_a_server_that_is_not_there(self) -> None:
         with socket.socket() as closed:

@@ -14,7 +14,7 @@ class JudgedTimes:
     """Stamps outside maintenance, not on holidays, and within the hours of the week."""
 
     def __init__(self, calendar: Calendar, timezone: str) -> None:
-        """`timezone` is that of a calendar which names none. Raises ConfigError for an unknown country."""
+        """`timezone` is that of a calendar which names none."""
         self._timezone = calendar.timezone or timezone
         self._days_off = DaysOff(calendar.holidays) if calendar.holidays else None
         self._minutes = minutes_of_week(calendar.weekly) if calendar.hours else None

@@ -1,8 +1,10 @@
 """Events: when strange points become anomalies, by warm-up, points in a row, and the quiet after an event.
 
 An event begins with a strange point that makes `consecutive` of them in a row, unless the series is new or
-an event has ended shortly before; it ends with the next normal point. Points without a score, because of
-missing data or of the calendar, neither end an event nor break a row.
+an event has ended shortly before. It ends with the next normal point, whose score is below the threshold.
+Points without a score, because of missing data or of the calendar, neither end an event nor break a row. One
+that is held back for its direction or its deviation breaks a row, but ends nothing: else noise around the
+expected value would make a hundred events of one.
 """
 
 from dataclasses import dataclass
@@ -34,19 +36,20 @@ class Events:
         return cls(consecutive, round(warm_up * 1e9), round(cooldown * 1e9), int(forgotten))
 
     def advance(
-        self, times: Stamps, present: Flags, scored: Flags, strange: Flags, memory: Memory
+        self, times: Stamps, present: Flags, normal: Flags, weak: Flags, strange: Flags, memory: Memory
     ) -> tuple[Flags, Flags]:
-        """Return which points belong to an event, and which begin one, each `(n, k)`.
+        """Return which points are anomalies, and which begin an event, each `(n, k)`.
 
-        `present`, `scored` and `strange (n, k)`: whether a point has a value, a score, and one that may
-        become an anomaly. The `memory` of the k series is brought to the newest stamp.
+        Of the points `(n, k)` that are `present`, those with a score are `normal`, `strange` enough to be an
+        anomaly, or `weak`, held back. The `memory` of the k series is brought to the newest stamp.
         """
         anomaly, began = np.zeros_like(strange), np.zeros_like(strange)
         for i, time in enumerate(times.astype("datetime64[ns]").view(np.int64).tolist()):
             self._welcome(time, present[i], memory)
             began[i] = self._begin(time, strange[i], memory)
             anomaly[i] = strange[i] & memory.open
-            self._end(time, scored[i] & ~strange[i], memory)
+            memory.run[weak[i] | normal[i]] = 0
+            self._end(time, normal[i], memory)
         return anomaly, began
 
     def remembered(self, memory: Memory, newest: np.datetime64) -> Memory:
@@ -77,4 +80,4 @@ class Events:
 
     def _end(self, time: int, normal: Flags, memory: Memory) -> None:
         memory.quiet_until[normal & memory.open] = time + self.cooldown
-        memory.open[normal], memory.run[normal] = False, 0
+        memory.open[normal] = False

@@ -52,7 +52,7 @@ class Policies:
 
     @classmethod
     def of(cls, pipeline: Pipeline, step: np.timedelta64) -> Self:
-        """Return the policies; ConfigError where the calendar's country is unknown."""
+        """Return the policies of a pipeline whose stamps are a `step` apart."""
         calendar = JudgedTimes(pipeline.calendar, pipeline.timezone)
         events = Events.of(pipeline.consecutive, pipeline.warm_up, pipeline.cooldown, step)
         return cls(pipeline, calendar, events)
@@ -84,9 +84,11 @@ class Policies:
         reached = score >= 1
         strange = beyond | self._kept(verdicts, reached)
         named, others = Memory.load(memory).divided(verdicts.labels)
-        scored = np.logical_not(np.isnan(score))
-        present = scored | np.logical_not(np.isnan(verdicts.observed).all(axis=2))
-        anomaly, began = self.events.advance(verdicts.times, present, scored, strange, named)
+        normal = score < 1
+        present = normal | reached | np.logical_not(np.isnan(verdicts.observed).all(axis=2))
+        anomaly, began = self.events.advance(
+            verdicts.times, present, normal, reached & ~strange, strange, named
+        )
         limit = np.where(reached, HELD_BACK, BELOW_ONE)
         score = np.where(anomaly, score, np.minimum(score, limit))
         return Decisions(score, anomaly, began), self._remembered(named.joined(others), verdicts.times)

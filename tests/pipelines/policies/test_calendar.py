@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from anomaliz.core.errors import ConfigError
 from anomaliz.core.types import Stamps
 from anomaliz.pipelines.definition import Calendar
 from anomaliz.pipelines.policies.calendar import JudgedTimes
@@ -114,19 +113,6 @@ def test_a_holiday_on_a_weekend_is_kept_and_where_it_is_moved_so_is_the_day() ->
 def test_dates_of_ones_own_are_holidays() -> None:
     days = stamps("2026-12-23", "2026-12-26", "1440m")
     assert judged(days, holidays=["2026-12-24"]) == ["12-23T00:00", "12-25T00:00"]
-
-
-@pytest.mark.parametrize(
-    ("holidays", "message"),
-    [
-        (["XX"], "calendar.holidays: no holidays are known of country 'XX'"),
-        (["DE-QQ"], "calendar.holidays: DE has no part 'QQ', its parts are BB, BE, "),
-    ],
-)
-def test_unknown_countries_and_parts_are_refused(holidays: list[str], message: str) -> None:
-    with pytest.raises(ConfigError) as error:
-        JudgedTimes(Calendar(holidays=tuple(holidays)), "UTC")
-    assert str(error.value).startswith(message)
 
 
 def test_maintenance_from_start_until_end_is_not_judged() -> None:

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from anomaliz.core.errors import StoreError
 from anomaliz.core.panel import Panel, PanelVerdicts
+from anomaliz.core.types import Flags, Stamps
 from anomaliz.core.verdict import Status
 from anomaliz.pipelines.definition import Pipeline
 from anomaliz.pipelines.policies.policies import HELD_BACK, Decisions, Policies
@@ -168,6 +168,18 @@ def test_one_feature_must_have_both_direction_and_size() -> None:
     assert not policies(**given).apply(found, None)[0].anomaly.any()
 
 
+def test_noise_around_the_expected_value_does_not_make_many_events_of_one() -> None:
+    found = verdicts(
+        [STRANGE] * 6 + [NORMAL, STRANGE], np.array([12, 8, 12, 8, 8, 12, 12, 12.0])[:, None, None]
+    )
+    decisions, _ = policies(direction="above").apply(found, None)
+    assert decisions.began[:, 0].tolist() == [True] + [False] * 6 + [True]
+    assert decisions.anomaly[:, 0].tolist() == [True, False, True, False, False, True, False, True]
+    # Those in a row are counted anew after a point that is held back.
+    decisions, _ = policies(direction="above", consecutive=2).apply(found, None)
+    assert not decisions.began.any()
+
+
 def test_outside_the_data_range_is_an_anomaly_whatever_else_is_said() -> None:
     given = {"data_range": [0, 100], "direction": "above", "min_deviation": 1000}
     found = verdicts([NORMAL] * 4, np.array([-1, 0, 100, 101.0]).reshape(4, 1, 1))
@@ -245,7 +257,7 @@ def part(found: PanelVerdicts, rows: slice, columns: list[int]) -> PanelVerdicts
     return replace(found, **arrays, labels=tuple(found.labels[i] for i in columns))
 
 
-settings = st.fixed_dictionaries(
+rules = st.fixed_dictionaries(
     {
         "consecutive": st.integers(1, 4),
         "cooldown": st.sampled_from([0, 60, 200]),
@@ -270,7 +282,7 @@ def scored(draw: st.DrawFn) -> PanelVerdicts:
 
 
 def eventful(
-    given: dict[str, Any], score: NDArray[np.floating], strange: NDArray[np.bool_], times: Any, seen: Any
+    given: dict[str, Any], normal: Flags, strange: Flags, judged: Flags, times: Stamps, seen: Flags
 ) -> list[bool]:
     """Return of one series where events begin, as one would do it by hand."""
     began, count, under_way, quiet_until, known = [], 0, False, None, False
@@ -282,27 +294,34 @@ def eventful(
             count += 1
             begins = not under_way and count >= given["consecutive"] and time >= quiet_until
             under_way = under_way or begins
-        elif not np.isnan(score[i]):
+        elif judged[i]:
+            count = 0
+        if normal[i]:
             if under_way:
                 quiet_until = time + np.timedelta64(given["cooldown"], "s")
-            count, under_way = 0, False
+            under_way = False
         began.append(begins)
     return began
 
 
-@given(given=settings, found=scored())
+@settings(deadline=None)
+@given(given=rules, found=scored())
 def test_events_are_those_that_one_would_find_by_hand(given: dict[str, Any], found: PanelVerdicts) -> None:
     decisions, _ = policies(**given).apply(found, None)
-    # Without the rules of events every point that counts is an anomaly.
-    pointwise = {"consecutive": 1, "cooldown": 0, "warm_up": 0}
-    strange = policies(**given | pointwise).apply(found, None)[0].anomaly
-    seen = found.scored
+    # Without the rules of events every point that counts is an anomaly, and without the others every one that
+    # reaches the threshold.
+    pointwise = given | {"consecutive": 1, "cooldown": 0, "warm_up": 0}
+    strange = policies(**pointwise).apply(found, None)[0].anomaly
+    reached = policies(**pointwise | {"direction": "both", "min_deviation": 0}).apply(found, None)[0].anomaly
+    judged = np.logical_not(np.isnan(decisions.anomaly_score))
+    flags = judged & ~reached, strange, judged
     for i in range(len(found.labels)):
-        by_hand = eventful(given, decisions.anomaly_score[:, i], strange[:, i], found.times, seen[:, i])
+        by_hand = eventful(given, *(one[:, i] for one in flags), found.times, found.scored[:, i])
         assert decisions.began[:, i].tolist() == by_hand
 
 
-@given(given=settings, found=scored())
+@settings(deadline=None)
+@given(given=rules, found=scored())
 def test_anomalous_is_exactly_what_has_a_score_of_one(given: dict[str, Any], found: PanelVerdicts) -> None:
     decisions, _ = policies(**given).apply(found, None)
     np.testing.assert_array_equal(decisions.anomaly, decisions.anomaly_score >= 1)
@@ -312,28 +331,30 @@ def test_anomalous_is_exactly_what_has_a_score_of_one(given: dict[str, Any], fou
     assert not (decisions.began & ~decisions.anomaly).any()
 
 
-@given(given=settings, found=scored(), data=st.data())
+@settings(deadline=None)
+@given(given=rules, found=scored(), data=st.data())
 def test_in_parts_and_in_any_order_decisions_are_those_of_the_whole(
     given: dict[str, Any], found: PanelVerdicts, data: st.DataObject
 ) -> None:
-    rules = policies(**given)
-    whole, last = rules.apply(found, None)
+    kept = policies(**given)
+    whole, last = kept.apply(found, None)
     cuts = sorted(data.draw(st.sets(st.integers(1, max(len(found) - 1, 1)), max_size=8)) | {0, len(found)})
     memory = None
     for first, end in itertools.pairwise(cuts):
         order = data.draw(st.permutations(range(len(found.labels))))
-        decisions, memory = rules.apply(part(found, slice(first, end), order), memory)
+        decisions, memory = kept.apply(part(found, slice(first, end), order), memory)
         for name in vars(Decisions(*[None] * 3)):  # type: ignore[list-item]
             np.testing.assert_array_equal(getattr(decisions, name), getattr(whole, name)[first:end][:, order])
     assert memory == last
 
 
-@given(given=settings, found=scored())
+@settings(deadline=None)
+@given(given=rules, found=scored())
 def test_series_without_a_point_may_be_left_out(given: dict[str, Any], found: PanelVerdicts) -> None:
-    rules, memory = policies(**given), None
-    whole, _ = rules.apply(found, None)
+    kept, memory = policies(**given), None
+    whole, _ = kept.apply(found, None)
     for i in range(len(found)):
         there = np.flatnonzero(found.scored[i]).tolist()
-        decisions, memory = rules.apply(part(found, slice(i, i + 1), there), memory)
+        decisions, memory = kept.apply(part(found, slice(i, i + 1), there), memory)
         np.testing.assert_array_equal(decisions.began, whole.began[i : i + 1][:, there])
         np.testing.assert_array_equal(decisions.anomaly_score, whole.anomaly_score[i : i + 1][:, there])
