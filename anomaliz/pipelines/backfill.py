@@ -1,4 +1,4 @@
-"""Scores history as if it were the present: by models fitted when they would have been, on what was before."""
+"""Scores history as if it were now: by models fitted when they would have been, on what came before."""
 
 import logging
 from collections.abc import Callable, Iterator
