@@ -38,6 +38,11 @@ def train(pipeline: Pipeline, settings: Settings, source: Source, now: np.dateti
     Raises SourceError where the source cannot be asked, DataError where there is too little to learn from or
     the new model does not validate: then the old one stays.
     """
+    if not pipeline.trains:
+        raise ConfigError(
+            f"pipeline {pipeline.name} scores with a bundle of somebody else's: give it train to train it",
+            field="train",
+        )
     began = time.monotonic()
     start, end = _interval(pipeline, now)
     panel = read_panel(source, pipeline, start, end)
