@@ -5,7 +5,7 @@ import sqlite3
 
 import numpy as np
 import pytest
-from pipeline_site import STEP, TRAINED, Site, daily, stamp
+from pipeline_site import START, STEP, TRAINED, Site, daily, stamp
 
 from anomaliz.core.errors import AnomalizError, SourceError, StoreError
 from anomaliz.pipelines.scoring import MOST_STAMPS
@@ -329,3 +329,35 @@ def test_a_damaged_file_of_what_was_read_is_read_again(trained: Site) -> None:
     (file,) = (trained.settings.pipelines.folder / "context").glob("*.npz")
     file.write_bytes(file.read_bytes()[:1000])
     assert trained.run("score", TRAINED + STEP).report.points == 1
+
+
+def test_a_late_point_is_written_with_all_that_is_said_of_it(trained: Site) -> None:
+    rows = without(trained, TRAINED + 2 * STEP)
+    for i in range(5):
+        trained.run("score", TRAINED + i * STEP)
+    put_back(trained, rows)
+    trained.run("score", TRAINED + 5 * STEP)
+    for name in ("expected", "expected_lower", "expected_upper", "anomaly"):
+        assert trained.lines(name).keys() == trained.lines().keys()
+
+
+def test_expected_values_follow_a_changed_horizon_and_each_stamp_has_one(trained: Site) -> None:
+    trained.run("score", TRAINED)
+    for i, horizon in enumerate(("15m", "15m", "10m", 0, 0, 0, 0, "5m"), start=1):
+        trained.define(prediction_horizon=horizon)
+        trained.run("score", TRAINED + i * STEP)
+    # `lines` fails where a stamp has two.
+    assert sorted(trained.lines("expected")) == [stamp(TRAINED + i * STEP) for i in range(-1, 9)]
+
+
+def test_of_a_series_that_appears_no_expected_value_is_left_out(site: Site) -> None:
+    site.insert(START + np.arange(7 * 288 - 200) * STEP, daily(7 * 288 - 200, seed=3), host="b")
+    site.define(prediction_horizon="15m")
+    site.run("train", TRAINED)
+    site.run("score", TRAINED)
+    site.insert(TRAINED + np.arange(3, 20) * STEP, daily(17, seed=3), host="b")
+    for i in range(1, 20):
+        site.run("score", TRAINED + i * STEP)
+    scored = site.lines(host="b").keys()
+    assert scored
+    assert scored <= site.lines("expected", host="b").keys()
