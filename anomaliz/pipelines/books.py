@@ -12,7 +12,7 @@ import numpy as np
 from anomaliz.config.settings import Settings
 from anomaliz.core.errors import AnomalizError, ConfigError
 from anomaliz.pipelines.definition import Definitions, Pipeline
-from anomaliz.pipelines.outcome import Kind, Outcome, Report, TrainedModel
+from anomaliz.pipelines.outcome import Kind, Outcome, Report, TrainedModel, is_of
 from anomaliz.pipelines.systems import SinkSettings, open_sink
 from anomaliz.pipelines.times import ceiling, floor, utc_now
 from anomaliz.pipelines.work import Task, work
@@ -45,17 +45,24 @@ class Books:
 
     def run(self, kind: Kind, pipeline: Pipeline) -> Iterator[Report]:
         """Do a job here and now, and before it the first training where there was none; yield each report."""
-        if kind == "score" and pipeline.bundle is None and self.store.model(pipeline.name) is None:
+        if kind == "score" and self.lacks_model(pipeline):
             yield from self.run("train", pipeline)
         task = self.task(kind, pipeline)
         outcome = work(task)
         self.finish(task, outcome)
         yield outcome.report
 
+    def lacks_model(self, pipeline: Pipeline) -> bool:
+        """Return whether the pipeline has to be trained before it can score what it reads now."""
+        if pipeline.bundle is not None:
+            return False
+        models = self.store.models(pipeline.name)
+        return not models or not is_of(models[0].version, pipeline)
+
     def task(self, kind: Kind, pipeline: Pipeline, now: np.datetime64 | None = None) -> Task:
         """Return the pipeline's next job of this kind; StoreError where the store cannot be read."""
         state, revision = self.store.state(pipeline.name)
-        model = self.store.model(pipeline.name)
+        model = None if self.lacks_model(pipeline) else self.store.model(pipeline.name)
         return Task(
             kind,
             pipeline,

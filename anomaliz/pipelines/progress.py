@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 from anomaliz.core.archive import pack, unpack
 from anomaliz.core.labels import Labels, label_set
 from anomaliz.core.types import Flags, Stamps
+from anomaliz.pipelines.definition import Pipeline
+from anomaliz.pipelines.outcome import is_of
+from anomaliz.pipelines.times import ceiling
 from anomaliz.store.state import PipelineState
 
 
@@ -20,6 +23,19 @@ class Interval:
     snapshot: np.datetime64
     watermark: np.datetime64
     end: np.datetime64
+
+
+def continued(state: PipelineState | None, pipeline: Pipeline) -> PipelineState | None:
+    """Return the state that `pipeline` goes on from.
+
+    Of one whose definition read something else, or on another grid, no more is of use than how far it came:
+    so no stamp is left out, and none is scored by both.
+    """
+    if state is None or is_of(state.model, pipeline):
+        return state
+    start = ceiling(state.watermark, pipeline.step_ns)
+    memory, written = Memory().packed(), Written.nothing().packed()
+    return replace(state, watermark=start, snapshot=start, memory=memory, written=written)
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ import sqlite3
 
 import numpy as np
 import pytest
-from pipeline_site import START, STEP, TRAINED, Site, daily, stamp
+from pipeline_site import QUERY, START, STEP, TRAINED, Site, daily, stamp
 
-from anomaliz.core.errors import AnomalizError, SourceError, StoreError
+from anomaliz.core.errors import AnomalizError, DataError, SourceError, StoreError
 from anomaliz.pipelines.scoring import MOST_STAMPS
 from anomaliz.pipelines.work import work
 
@@ -361,3 +361,48 @@ def test_of_a_series_that_appears_no_expected_value_is_left_out(site: Site) -> N
     scored = site.lines(host="b").keys()
     assert scored
     assert scored <= site.lines("expected", host="b").keys()
+
+
+def of_metric(name: str) -> str:
+    """Return a query for the samples of a metric, under the name that all have."""
+    return QUERY.replace("metric_name,", "'load' AS metric_name,") + f" AND metric_name = '{name}'"
+
+
+def test_a_pipeline_that_reads_something_else_waits_for_a_model_and_leaves_no_stamp_out(site: Site) -> None:
+    site.insert(START + np.arange(8 * 288) * STEP, 1000 * daily(8 * 288, seed=6), metric="other")
+    site.define(query=of_metric("load"))
+    site.run("train", TRAINED)
+    site.run("score", TRAINED + 2 * STEP)
+    site.define(query=of_metric("other"))
+    with pytest.raises(DataError, match="train it first"):
+        site.run("score", TRAINED + 3 * STEP)
+    site.run("train", TRAINED + 3 * STEP)
+    report = site.run("score", TRAINED + 4 * STEP).report
+    assert (report.points, report.anomalies) == (2, 0)
+    assert sorted(site.lines()) == [stamp(TRAINED + i * STEP) for i in (1, 2, 3)]
+
+
+def test_a_pipeline_whose_step_changes_goes_on_with_the_next_stamp_of_the_new_grid(trained: Site) -> None:
+    trained.run("score", TRAINED + STEP)
+    trained.define(step="10m", train={"window": "6d"})
+    trained.run("train", TRAINED + STEP)
+    trained.run("score", TRAINED + 2 * STEP)
+    trained.run("score", TRAINED + 6 * STEP)
+    assert sorted(trained.lines()) == [stamp(TRAINED + i * STEP) for i in (0, 2, 4)]
+
+
+def test_renamed_features_are_learnt_and_scored_anew(site: Site) -> None:
+    site.define(query=None, queries={"a": of_metric("load")}, detectors="series")
+    site.run("train", TRAINED)
+    site.run("score", TRAINED)
+    site.define(query=None, queries={"b": of_metric("load")}, detectors="series")
+    assert site.books.lacks_model(site.pipeline)
+    site.run("train", TRAINED)
+    site.run("score", TRAINED + STEP)
+    assert sorted(site.lines()) == [stamp(TRAINED - STEP), stamp(TRAINED)]
+
+
+def test_what_only_judges_otherwise_keeps_model_and_memory(trained: Site) -> None:
+    trained.run("score", TRAINED)
+    trained.define(direction="above", score={"threshold": 0.4}, jitter=10, prediction_horizon="5m")
+    assert not trained.books.lacks_model(trained.pipeline)
