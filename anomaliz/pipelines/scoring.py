@@ -32,8 +32,11 @@ from anomaliz.store.state import PipelineState, Totals
 SETTLING = 64
 """Rows that a model judges before the first that counts, so that its short memory is as it would be."""
 MOST_STAMPS = 2_000
-MOST_POINTS = 4_000_000
-"""Most stamps, and most points of all series, that one job scores; the next job goes on from there."""
+MOST_VALUES = 1_000_000
+"""Most stamps, and most values of all series, that one job scores; the next job goes on from there.
+
+A value is several samples, which have to fit into memory and into the queues of sinks.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +69,8 @@ class Scoring:
 
     def most(self, state: PipelineState | None) -> np.timedelta64:
         """Return the longest time that one job scores."""
-        series = max(len(Written.of(state).labels), 1)
-        return max(min(MOST_STAMPS, MOST_POINTS // series), 1) * self.step
+        row = max(len(Written.of(state).labels), 1) * len(self.pipeline.features)
+        return max(min(MOST_STAMPS, MOST_VALUES // row), 1) * self.step
 
     def read(self, source: Source, interval: Interval) -> Panel:
         """Return the rows of `interval` and those before that bear on them; SourceError without answer."""
@@ -148,7 +151,7 @@ class Scoring:
         yield from self._writer.by_feature(CONTRIBUTION, times, labels, verdicts.contributions, fresh)
 
     def _foretell(self, panel: Panel, memory: Memory, foretold: Stamps) -> tuple[tuple[Samples, ...], Stamps]:
-        """Return what is expected after the panel, where it was not written yet, and `foretold` after that."""
+        """Return what is expected after the panel and not written yet, and `foretold` after that."""
         if not self._ahead:
             return (), foretold
         values = expected_ahead(self._model, panel, memory.model, self._ahead)

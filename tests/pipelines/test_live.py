@@ -406,3 +406,36 @@ def test_what_only_judges_otherwise_keeps_model_and_memory(trained: Site) -> Non
     trained.run("score", TRAINED)
     trained.define(direction="above", score={"threshold": 0.4}, jitter=10, prediction_horizon="5m")
     assert not trained.books.lacks_model(trained.pipeline)
+
+
+def test_a_pipeline_whose_samples_always_come_late_begins_all_the_same(trained: Site) -> None:
+    rows = without(trained, *[TRAINED + i * STEP for i in range(288)])
+    first = trained.run("score", TRAINED + 2 * STEP).report
+    assert (first.status, first.points) == ("no_data", 1)
+    assert "score.delay" in first.message
+    put_back(trained, rows[:3])
+    trained.run("score", TRAINED + 4 * STEP)
+    assert sorted(trained.lines()) == [stamp(TRAINED + i * STEP) for i in range(-1, 3)]
+
+
+def test_catching_up_is_not_said_to_be_without_data(trained: Site) -> None:
+    trained.define(max_data_age="1h")
+    trained.run("score", TRAINED)
+    many = MOST_STAMPS + 12
+    trained.insert(TRAINED + np.arange(288, many) * STEP, daily(many - 288, seed=7))
+    reports = [trained.run("score", TRAINED + many * STEP).report for _ in range(2)]
+    assert [(one.status, one.points) for one in reports] == [("ok", MOST_STAMPS), ("ok", 12)]
+    assert "the next run goes on" in reports[0].message
+    assert len(trained.lines()) == many + 1
+
+
+def test_nothing_after_a_long_gap_is_left_out(trained: Site) -> None:
+    trained.run("score", TRAINED)
+    without(trained, *[TRAINED + i * STEP for i in range(288)])
+    begins, ends = MOST_STAMPS + 100, 2 * MOST_STAMPS + 300
+    trained.insert(TRAINED + np.arange(begins, ends) * STEP, daily(ends - begins, seed=8))
+    points = [trained.run("score", TRAINED + ends * STEP).report.points for _ in range(2)]
+    # After a gap longer than its memory, a model needs some rows before it can say something.
+    assert points[0] > 1500
+    assert points[1] == 200
+    assert stamp(TRAINED + (begins + 400) * STEP) in trained.lines()
