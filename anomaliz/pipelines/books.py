@@ -1,6 +1,7 @@
 """What jobs begin from and end in: tasks made of the store, outcomes written and then committed."""
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -28,6 +29,8 @@ class Books:
         self._definitions = definitions
         self._settings = settings
         self._sinks: dict[str, tuple[SinkSettings, Sink]] = {}
+        self._retired: list[Sink] = []
+        self._writers: Counter[Sink] = Counter()
         self._lock = Lock()
 
     @classmethod
@@ -113,7 +116,8 @@ class Books:
         if not samples:
             return
         for name, settings in self._definitions.sinks_of(pipeline).items():
-            self._sink(name, settings).write(samples)
+            with self._taken(name, settings) as sink:
+                sink.write(samples)
 
     def flush(self) -> None:
         """Return when all that was written has arrived; SourceError where it has not in time."""
@@ -129,21 +133,37 @@ class Books:
         """Go on with other definitions: sinks that are others now are closed."""
         with self._lock:
             self._definitions = definitions
-            for name, (settings, sink) in list(self._sinks.items()):
+            for name, (settings, _) in list(self._sinks.items()):
                 if definitions.sinks.get(name) != settings:
-                    sink.close()
-                    del self._sinks[name]
+                    self._retired.append(self._sinks.pop(name)[1])
+            self._close_retired()
 
     def close(self) -> None:
         """Let go of the sinks; the store stays open."""
         with self._lock:
-            for _, sink in self._sinks.values():
+            for sink in [*self._retired, *(sink for _, sink in self._sinks.values())]:
                 sink.close()
             self._sinks.clear()
+            self._retired.clear()
 
-    def _sink(self, name: str, settings: SinkSettings) -> Sink:
+    @contextmanager
+    def _taken(self, name: str, settings: SinkSettings) -> Iterator[Sink]:
+        """Give a sink that is not closed before the end of the block, whatever is defined meanwhile."""
         with self._lock:
             if name not in self._sinks:
-                sink = open_sink(name, settings, self._settings.pipelines.folder)
-                self._sinks[name] = (settings, sink)
-            return self._sinks[name][1]
+                self._sinks[name] = (settings, open_sink(name, settings, self._settings.pipelines.folder))
+            sink = self._sinks[name][1]
+            self._writers[sink] += 1
+        try:
+            yield sink
+        finally:
+            with self._lock:
+                self._writers[sink] -= 1
+                self._close_retired()
+
+    def _close_retired(self) -> None:
+        """Close the sinks that are not defined any more, once nobody writes to them."""
+        for sink in [sink for sink in self._retired if not self._writers[sink]]:
+            sink.close()
+            self._retired.remove(sink)
+            del self._writers[sink]

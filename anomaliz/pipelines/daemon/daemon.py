@@ -275,7 +275,9 @@ class Daemon:
                 )
             return
         self._backoff.forget(name)
-        if name in self._untrained:
+        now = next((one for one in self.definitions.pipelines if one.name == name), run.pipeline)
+        # A training that began before the definition changed is of no use to it.
+        if name in self._untrained and not self._books.lacks_model(now):
             self._untrained.discard(name)
             self._due(name, "score")
 
