@@ -1,9 +1,11 @@
 """What jobs begin from and end in: tasks made of the store, outcomes written and then committed."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from threading import Lock
+from typing import Self
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from anomaliz.pipelines.definition import Definitions, Pipeline
 from anomaliz.pipelines.outcome import Kind, Outcome, Report, TrainedModel
 from anomaliz.pipelines.systems import SinkSettings, open_sink
 from anomaliz.pipelines.times import ceiling, floor, utc_now
-from anomaliz.pipelines.work import Task
+from anomaliz.pipelines.work import Task, work
 from anomaliz.sinks.sink import Samples, Sink
 from anomaliz.store.database import Store
 
@@ -27,6 +29,28 @@ class Books:
         self._settings = settings
         self._sinks: dict[str, tuple[SinkSettings, Sink]] = {}
         self._lock = Lock()
+
+    @classmethod
+    @contextmanager
+    def opened(cls, definitions: Definitions, settings: Settings) -> Iterator[Self]:
+        """Give the books of a block; what was written in it has arrived when it ends well."""
+        store = Store(settings.pipelines.store.get_secret_value())
+        books = cls(store, definitions, settings)
+        try:
+            yield books
+            books.flush()
+        finally:
+            books.close()
+            store.close()
+
+    def run(self, kind: Kind, pipeline: Pipeline) -> Iterator[Report]:
+        """Do a job here and now, and before it the first training where there was none; yield each report."""
+        if kind == "score" and pipeline.bundle is None and self.store.model(pipeline.name) is None:
+            yield from self.run("train", pipeline)
+        task = self.task(kind, pipeline)
+        outcome = work(task)
+        self.finish(task, outcome)
+        yield outcome.report
 
     def task(self, kind: Kind, pipeline: Pipeline, now: np.datetime64 | None = None) -> Task:
         """Return the pipeline's next job of this kind; StoreError where the store cannot be read."""

@@ -153,7 +153,7 @@ class Workplace:
             with suppress(ConflictError):
                 if not newest or not told(newest[-1]):
                     newest.append(daemon.request(name, "score"))
-            return told(newest[-1])
+            return bool(newest) and told(newest[-1])
 
         wait_until(is_told)
         return newest[-1]
