@@ -61,19 +61,29 @@ class Execution:
 
     def inference(self) -> Answer:
         """Return the samples that a pipeline of this definition would write."""
-        from anomaliz.pipelines.backfill import run_backfill
-
-        written: list[Samples] = []
-        totals = run_backfill(
-            self.task, self._run, lambda outcome: written.extend(outcome.samples), lambda _: None
-        )
+        outcomes = self._by_the_model_given() if self.task.model else self._by_models_of_the_time()
         return {
             "from": f"{self.task.start}Z",
             "to": f"{self.task.end}Z",
-            "points": totals.points,
-            "events": totals.events,
-            "series": [_series(samples) for samples in written],
+            "points": sum(outcome.report.points for outcome in outcomes),
+            "events": sum(outcome.report.events for outcome in outcomes),
+            "series": [_series(samples) for outcome in outcomes for samples in outcome.samples],
         }
+
+    def _by_the_model_given(self) -> "list[Outcome]":
+        task, outcomes = self.task, []
+        _, end = task.interval
+        while task.state is None or task.state.watermark < end:
+            outcomes.append(self._run(task))
+            task = replace(task, state=outcomes[-1].state)
+        return outcomes
+
+    def _by_models_of_the_time(self) -> "list[Outcome]":
+        from anomaliz.pipelines.backfill import run_backfill
+
+        outcomes: list[Outcome] = []
+        run_backfill(self.task, self._run, outcomes.append, lambda _: None)
+        return outcomes
 
     def _run(self, task: "Task") -> "Outcome":
         from anomaliz.pipelines.executor.faults import JobLostError, JobTimeoutError

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Self
 
@@ -20,6 +20,15 @@ from anomaliz.sinks.sink import Samples, Sink
 from anomaliz.store.database import Store
 
 
+@dataclass(frozen=True)
+class _Open:
+    """A sink that is open, what it was opened with, and a lock for who writes: one thread at a time."""
+
+    settings: SinkSettings
+    sink: Sink
+    lock: Lock = field(default_factory=Lock)
+
+
 class Books:
     """Has the store and the sinks, which are opened when first written to. Threads may share it."""
 
@@ -27,7 +36,7 @@ class Books:
         self.store = store
         self._definitions = definitions
         self._settings = settings
-        self._sinks: dict[str, tuple[SinkSettings, Sink]] = {}
+        self._sinks: dict[str, _Open] = {}
         self._lock = Lock()
 
     @classmethod
@@ -106,37 +115,39 @@ class Books:
         if not samples:
             return
         for name, settings in self._definitions.sinks_of(pipeline).items():
-            self._sink(name, settings).write(samples)
+            known = self._sink(name, settings)
+            with known.lock:
+                known.sink.write(samples)
 
     def flush(self) -> None:
         """Return when all that was written has arrived; SourceError where it has not in time."""
-        for _, sink in list(self._sinks.values()):
+        for sink in self.sinks().values():
             sink.flush()
 
     def sinks(self) -> dict[str, Sink]:
         """Return the sinks that are open, by name."""
         with self._lock:
-            return {name: sink for name, (_, sink) in self._sinks.items()}
+            return {name: known.sink for name, known in self._sinks.items()}
 
     def redefine(self, definitions: Definitions) -> None:
         """Go on with other definitions: sinks that are others now are closed."""
         with self._lock:
             self._definitions = definitions
-            for name, (settings, sink) in list(self._sinks.items()):
-                if definitions.sinks.get(name) != settings:
-                    sink.close()
+            for name, known in list(self._sinks.items()):
+                if definitions.sinks.get(name) != known.settings:
+                    known.sink.close()
                     del self._sinks[name]
 
     def close(self) -> None:
         """Let go of the sinks; the store stays open."""
         with self._lock:
-            for _, sink in self._sinks.values():
-                sink.close()
+            for known in self._sinks.values():
+                known.sink.close()
             self._sinks.clear()
 
-    def _sink(self, name: str, settings: SinkSettings) -> Sink:
+    def _sink(self, name: str, settings: SinkSettings) -> _Open:
         with self._lock:
             if name not in self._sinks:
                 sink = open_sink(name, settings, self._settings.pipelines.folder)
-                self._sinks[name] = (settings, sink)
-            return self._sinks[name][1]
+                self._sinks[name] = _Open(settings, sink)
+            return self._sinks[name]
