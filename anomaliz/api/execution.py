@@ -61,7 +61,10 @@ class Execution:
 
     def inference(self) -> Answer:
         """Return the samples that a pipeline of this definition would write."""
-        outcomes = self._by_the_model_given() if self.task.model else self._by_models_of_the_time()
+        from anomaliz.pipelines.backfill import run_backfill
+
+        outcomes: list[Outcome] = []
+        run_backfill(self.task, self._run, outcomes.append, lambda _: None)
         return {
             "from": f"{self.task.start}Z",
             "to": f"{self.task.end}Z",
@@ -69,21 +72,6 @@ class Execution:
             "events": sum(outcome.report.events for outcome in outcomes),
             "series": [_series(samples) for outcome in outcomes for samples in outcome.samples],
         }
-
-    def _by_the_model_given(self) -> "list[Outcome]":
-        task, outcomes = self.task, []
-        _, end = task.interval
-        while task.state is None or task.state.watermark < end:
-            outcomes.append(self._run(task))
-            task = replace(task, state=outcomes[-1].state)
-        return outcomes
-
-    def _by_models_of_the_time(self) -> "list[Outcome]":
-        from anomaliz.pipelines.backfill import run_backfill
-
-        outcomes: list[Outcome] = []
-        run_backfill(self.task, self._run, outcomes.append, lambda _: None)
-        return outcomes
 
     def _run(self, task: "Task") -> "Outcome":
         from anomaliz.pipelines.executor.faults import JobLostError, JobTimeoutError
