@@ -72,7 +72,7 @@ class PanelModel:
         if not len(known):
             raise DataError(
                 f"training needs {MIN_ROWS} normal rows of a series, and no series has so many: "
-                "train on a longer window"
+                "wait until it has, or give a longer window or a shorter step"
             )
         period = rows_a_day(step) if len(panel) * step >= LEAST_DAYS * DAY else 0
         learnt, surprise = _learnt(panel, step, period, normal, known, tail_quantile)

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 
 import numpy as np
 
 from anomaliz.core.errors import DataError
 from anomaliz.core.labels import series_name
-from anomaliz.core.panel import PanelVerdicts
+from anomaliz.core.panel import Panel, PanelVerdicts
 from anomaliz.core.types import Flags, Floats
+from anomaliz.pipelines.backfill import between_trainings, model_at
 from anomaliz.pipelines.definition import Pipeline
 from anomaliz.pipelines.policies.policies import Decisions, Policies
 from anomaliz.pipelines.reading import read_panel
@@ -52,36 +53,39 @@ class Suggestion:
 
 @dataclass(frozen=True, eq=False)
 class Backtest:
-    """A pipeline's verdicts on the past, by a model that was fitted on what came before."""
+    """A pipeline's verdicts on the past, by models that were fitted on what came before."""
 
     pipeline: Pipeline
-    verdicts: PanelVerdicts
+    parts: Sequence[PanelVerdicts]
+    """What each model says, in the order of time, of the same series."""
 
     @classmethod
     def run(cls, task: Task) -> "Backtest":
-        """Judge the task's [start, end); raises SourceError and DataError as its jobs do."""
+        """Judge the task's [start, end), trained as in a backfill; raises what its jobs raise."""
         pipeline, (start, end) = task.pipeline, task.interval
-        if pipeline.bundle is None:
-            trained = work(replace(task, kind="train", now=start)).model
-            task = replace(task, model=trained)
-        model, _ = model_of(task)
-        source = open_source(task.source)
-        try:
-            before = (model.reach + SETTLING) * pipeline.step_ns
-            panel = read_panel(source, pipeline, start - before, end)
-        finally:
-            source.close()
-        _, memory = model.score(panel.until(start), SETTLING, None)
-        verdicts, _ = model.score(panel, len(panel.since(start)), memory)
-        if not verdicts.scored.any():
+        panel, parts = None, []
+        for first, last in between_trainings(pipeline, start, end):
+            task = replace(task, model=model_at(first, task, work))
+            model, _ = model_of(task)
+            if panel is None:
+                panel = _read(task, start - (model.reach + SETTLING) * pipeline.step_ns, end)
+            before = panel.until(first)
+            _, memory = model.score(before, min(SETTLING, len(before)), None)
+            verdicts, _ = model.score(panel.until(last), len(panel.until(last)) - len(before), memory)
+            own = pipeline.score.threshold
+            parts.append(verdicts if own is None else replace(verdicts, threshold=own))
+        if not any(part.scored.any() for part in parts):
             raise DataError(f"pipeline {pipeline.name} has no data that can be scored in this time")
-        if pipeline.score.threshold is not None:
-            verdicts = replace(verdicts, threshold=pipeline.score.threshold)
-        return cls(pipeline, verdicts)
+        return cls(pipeline, parts)
+
+    @cached_property
+    def verdicts(self) -> PanelVerdicts:
+        """Of the whole time; each model has a threshold of its own."""
+        return reduce(PanelVerdicts.followed_by, self.parts)
 
     @cached_property
     def decisions(self) -> Decisions:
-        return self._decided(self.verdicts.threshold)
+        return self._decided(None)
 
     @property
     def alerts(self) -> int:
@@ -133,9 +137,29 @@ class Backtest:
         score = np.nan_to_num(self.decisions.anomaly_score, nan=-np.inf).max(axis=1, initial=-np.inf)
         return np.where(np.isinf(score), np.nan, score)
 
+    @property
+    def thresholds(self) -> tuple[float, float]:
+        """The lowest and the highest of the models' thresholds."""
+        thresholds = [part.threshold for part in self.parts]
+        return min(thresholds), max(thresholds)
+
     def _alerts(self, threshold: float) -> int:
         return int(self._decided(threshold).began.sum())
 
-    def _decided(self, threshold: float) -> Decisions:
-        policies = Policies.of(self.pipeline, self.pipeline.step_ns)
-        return policies.apply(replace(self.verdicts, threshold=threshold), None)[0]
+    def _decided(self, threshold: float | None) -> Decisions:
+        """Return what the policies decide, by one threshold or, with None, by that of each model."""
+        policies, memory = Policies.of(self.pipeline, self.pipeline.step_ns), None
+        decisions = []
+        for part in self.parts:
+            verdicts = part if threshold is None else replace(part, threshold=threshold)
+            decided, memory = policies.apply(verdicts, memory)
+            decisions.append(decided)
+        return reduce(Decisions.followed_by, decisions)
+
+
+def _read(task: Task, start: np.datetime64, end: np.datetime64) -> Panel:
+    source = open_source(task.source)
+    try:
+        return read_panel(source, task.pipeline, start, end)
+    finally:
+        source.close()

@@ -14,7 +14,7 @@ def result_of(backtest: Backtest, suggestion: Suggestion | None) -> dict[str, An
     return {
         "pipeline": backtest.pipeline.name,
         "series": len(backtest.verdicts.labels),
-        "threshold": backtest.verdicts.threshold,
+        "thresholds": list(backtest.thresholds),
         "alerts": backtest.alerts,
         "days": [asdict(day) for day in backtest.days()],
         "suggestion": asdict(suggestion) if suggestion else None,
@@ -24,8 +24,8 @@ def result_of(backtest: Backtest, suggestion: Suggestion | None) -> dict[str, An
 def report(result: dict[str, Any]) -> str:
     """Return what `result_of` gave, for people."""
     lines = [
-        f"pipeline {result['pipeline']}: {result['series']} series, threshold {result['threshold']:.4f}, "
-        f"{_alerts(result['alerts'])}",
+        f"pipeline {result['pipeline']}: {result['series']} series, threshold "
+        f"{_thresholds(*result['thresholds'])}, {_alerts(result['alerts'])}",
         "",
         f"{'day':<12}{'alerts':>7}{'points':>8}{'scored':>9}  highest anomaly score",
     ]
@@ -44,6 +44,10 @@ def _day(day: dict[str, Any]) -> str:
     if day["anomaly_score"] is not None:
         highest = f"{day['anomaly_score']:.2f} {_short(day['worst'])}"
     return f"{day['day']:<12}{day['alerts']:>7}{day['points']:>8}{day['scored']:>9}  {highest}"
+
+
+def _thresholds(lowest: float, highest: float) -> str:
+    return f"{lowest:.4f}" if lowest == highest else f"{lowest:.4f} to {highest:.4f}"
 
 
 def _alerts(count: int) -> str:

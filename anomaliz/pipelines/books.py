@@ -1,9 +1,11 @@
 """What jobs begin from and end in: tasks made of the store, outcomes written and then committed."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from threading import Lock
+from typing import Self
 
 import numpy as np
 
@@ -13,9 +15,18 @@ from anomaliz.pipelines.definition import Definitions, Pipeline
 from anomaliz.pipelines.outcome import Kind, Outcome, Report, TrainedModel
 from anomaliz.pipelines.systems import SinkSettings, open_sink
 from anomaliz.pipelines.times import ceiling, floor, utc_now
-from anomaliz.pipelines.work import Task
+from anomaliz.pipelines.work import Task, work
 from anomaliz.sinks.sink import Samples, Sink
 from anomaliz.store.database import Store
+
+
+@dataclass(frozen=True)
+class _Open:
+    """A sink that is open, what it was opened with, and a lock for who writes: one thread at a time."""
+
+    settings: SinkSettings
+    sink: Sink
+    lock: Lock = field(default_factory=Lock)
 
 
 class Books:
@@ -25,8 +36,30 @@ class Books:
         self.store = store
         self._definitions = definitions
         self._settings = settings
-        self._sinks: dict[str, tuple[SinkSettings, Sink]] = {}
+        self._sinks: dict[str, _Open] = {}
         self._lock = Lock()
+
+    @classmethod
+    @contextmanager
+    def opened(cls, definitions: Definitions, settings: Settings) -> Iterator[Self]:
+        """Give the books of a block; what was written in it has arrived when it ends well."""
+        store = Store(settings.pipelines.store.get_secret_value())
+        books = cls(store, definitions, settings)
+        try:
+            yield books
+            books.flush()
+        finally:
+            books.close()
+            store.close()
+
+    def run(self, kind: Kind, pipeline: Pipeline) -> Iterator[Report]:
+        """Do a job here and now, and before it the first training where there was none; yield each report."""
+        if kind == "score" and pipeline.bundle is None and self.store.model(pipeline.name) is None:
+            yield from self.run("train", pipeline)
+        task = self.task(kind, pipeline)
+        outcome = work(task)
+        self.finish(task, outcome)
+        yield outcome.report
 
     def task(self, kind: Kind, pipeline: Pipeline, now: np.datetime64 | None = None) -> Task:
         """Return the pipeline's next job of this kind; StoreError where the store cannot be read."""
@@ -82,37 +115,39 @@ class Books:
         if not samples:
             return
         for name, settings in self._definitions.sinks_of(pipeline).items():
-            self._sink(name, settings).write(samples)
+            known = self._sink(name, settings)
+            with known.lock:
+                known.sink.write(samples)
 
     def flush(self) -> None:
         """Return when all that was written has arrived; SourceError where it has not in time."""
-        for _, sink in list(self._sinks.values()):
+        for sink in self.sinks().values():
             sink.flush()
 
     def sinks(self) -> dict[str, Sink]:
         """Return the sinks that are open, by name."""
         with self._lock:
-            return {name: sink for name, (_, sink) in self._sinks.items()}
+            return {name: known.sink for name, known in self._sinks.items()}
 
     def redefine(self, definitions: Definitions) -> None:
         """Go on with other definitions: sinks that are others now are closed."""
         with self._lock:
             self._definitions = definitions
-            for name, (settings, sink) in list(self._sinks.items()):
-                if definitions.sinks.get(name) != settings:
-                    sink.close()
+            for name, known in list(self._sinks.items()):
+                if definitions.sinks.get(name) != known.settings:
+                    known.sink.close()
                     del self._sinks[name]
 
     def close(self) -> None:
         """Let go of the sinks; the store stays open."""
         with self._lock:
-            for _, sink in self._sinks.values():
-                sink.close()
+            for known in self._sinks.values():
+                known.sink.close()
             self._sinks.clear()
 
-    def _sink(self, name: str, settings: SinkSettings) -> Sink:
+    def _sink(self, name: str, settings: SinkSettings) -> _Open:
         with self._lock:
             if name not in self._sinks:
                 sink = open_sink(name, settings, self._settings.pipelines.folder)
-                self._sinks[name] = (settings, sink)
-            return self._sinks[name][1]
+                self._sinks[name] = _Open(settings, sink)
+            return self._sinks[name]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from anomaliz.config.settings import Settings
 from anomaliz.core.errors import AnomalizError
-from anomaliz.core.labels import NAME, series_name
+from anomaliz.core.labels import series_name
 from anomaliz.core.panel import Panel
 from anomaliz.pipelines.definition import Definitions, Pipeline
 from anomaliz.pipelines.reading import read_panel
@@ -101,6 +101,5 @@ def _frame(panel: Panel) -> str:
 
 def _written(pipeline: Pipeline, panel: Panel) -> Iterator[str]:
     writer = Writer(pipeline)
-    for labels in panel.labels[:1]:
-        for name in writer.written:
-            yield series_name(writer.labels(labels) | {NAME: pipeline.series_name(name)})
+    for name in writer.written:
+        yield series_name(writer.example(name, panel.labels[0]))

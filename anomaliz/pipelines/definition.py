@@ -197,7 +197,10 @@ class Train(Section):
     """When and on what a pipeline's model is fitted."""
 
     schedule: CronLine = Field("0 3 * * *", description="When it is fitted, a cron line.")
-    window: Seconds = Field(7 * 86_400.0, description="How much of the newest past it is fitted on.")
+    window: Seconds = Field(
+        7 * 86_400.0,
+        description="How much of the newest past it is fitted on, by default 1,000 steps at least.",
+    )
     periods: tuple[Period, ...] = Field(
         (), description="Times, `{start, end}`, that it is fitted on instead of `window`."
     )
@@ -256,9 +259,7 @@ class Pipeline(Section):
     context_window: Seconds | None = Field(
         None, description="Least that is read before the newest point; detectors may need more."
     )
-    prediction_horizon: SecondsOrZero = Field(
-        0.0, description="How far ahead `expected` is written too."
-    )
+    prediction_horizon: SecondsOrZero = Field(0.0, description="How far ahead `expected` is written too.")
     group_by: AnyNames = Field((), description="Labels: one series of all queries for each of their values.")
     bundle: BundlePlace | None = Field(
         None, description="Trained bundle that scores: a folder, or `models:/NAME@ALIAS`."

@@ -24,6 +24,8 @@ from anomaliz.pipelines.reading import read_panel
 from anomaliz.pipelines.times import floor, ns
 from anomaliz.sources.source import Source
 
+LEAST_ROWS = 1000
+"""That are read where no window was given: a week of an hourly metric is too little to know what is rare."""
 VALIDATED_ROWS = 288
 """Newest rows of the training that a new model is tried on."""
 MOST_ANOMALOUS = 0.5
@@ -36,6 +38,11 @@ def train(pipeline: Pipeline, settings: Settings, source: Source, now: np.dateti
     Raises SourceError where the source cannot be asked, DataError where there is too little to learn from or
     the new model does not validate: then the old one stays.
     """
+    if not pipeline.trains:
+        raise ConfigError(
+            f"pipeline {pipeline.name} scores with a bundle of somebody else's: give it train to train it",
+            field="train",
+        )
     began = time.monotonic()
     start, end = _interval(pipeline, now)
     panel = read_panel(source, pipeline, start, end)
@@ -62,12 +69,15 @@ def train(pipeline: Pipeline, settings: Settings, source: Source, now: np.dateti
 
 def _interval(pipeline: Pipeline, now: np.datetime64) -> tuple[np.datetime64, np.datetime64]:
     """Return what is read; of several periods the policies leave out what is between them."""
-    end = floor(now, pipeline.step_ns)
+    end, step = floor(now, pipeline.step_ns), pipeline.step_ns
     periods = [period.interval(pipeline.timezone) for period in pipeline.train.periods]
     if not periods:
-        return floor(end - ns(pipeline.train.window), pipeline.step_ns), end
+        window = ns(pipeline.train.window)
+        if "window" not in pipeline.train.model_fields_set:
+            window = max(window, LEAST_ROWS * step)
+        return floor(end - window, step), end
     first, last = min(start for start, _ in periods), max(stop for _, stop in periods)
-    return floor(first, pipeline.step_ns), min(last, end)
+    return floor(first, step), min(last, end)
 
 
 def _fit_panel(pipeline: Pipeline, settings: Settings, panel: Panel, normal: Flags) -> TrainedModel:

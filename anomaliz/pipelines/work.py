@@ -71,13 +71,8 @@ def work(task: Task) -> Outcome:
 
 
 def _backfill(task: Task, source: Source) -> Outcome:
-    """Score the next part of [start, end), that after the watermark, whether or not there are data.
-
-    A pipeline without a model is first fitted on the history before the start.
-    """
+    """Score the next part of [start, end), that after the watermark, whether or not there are data."""
     start, end = task.interval
-    if task.model is None and task.pipeline.bundle is None:
-        return train(task.pipeline, task.settings, source, start)
     scoring = _scoring(task, context=None)
     first = start if task.state is None else task.state.watermark
     interval = Interval(first, first, min(end, first + scoring.most(task.state)))

@@ -15,6 +15,7 @@ METRIC = "metric"
 """The label that keeps the name which a series has in its source."""
 FEATURE = "feature"
 CONTRIBUTION = "contribution"
+BY_FEATURE = frozenset({"expected", "expected_lower", "expected_upper", CONTRIBUTION})
 NO_DATA = "no_data"
 
 
@@ -29,6 +30,11 @@ class Writer:
     def written(self) -> tuple[str, ...]:
         """The series that are written; one feature's contribution says nothing."""
         return tuple(name for name in self._pipeline.score.write if self._several or name != CONTRIBUTION)
+
+    def example(self, name: str, source: Labels) -> Labels:
+        """Return name and labels of what is written as `name` of a series, and of its first feature."""
+        more = {FEATURE: self._pipeline.features[0]} if self._several and name in BY_FEATURE else {}
+        return self.labels(source) | more | {NAME: self._pipeline.series_name(name)}
 
     def labels(self, source: Labels) -> dict[str, str]:
         """Return the labels of what is written for a series with these labels in its source."""

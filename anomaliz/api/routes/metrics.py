@@ -24,11 +24,12 @@ EXPOSITION_TYPES = ("text/plain", "application/openmetrics-text")
 async def metrics(request: Request) -> Response:
     """Answers JSON, or text where Accept names text/plain or application/openmetrics-text, as Prometheus.
 
-    A browser and curl get JSON.
+    A browser and curl get JSON, save where pipelines run and no bundle is in service.
     """
     service = Service.of(request)
     accept = ",".join(request.headers.getlist("accept"))
-    if _for_prometheus(accept):
+    has_text_alone = service.daemon is not None and service.holder.bundle is None
+    if has_text_alone or _for_prometheus(accept):
         encode, content_type = choose_encoder(accept)
         return Response(encode(service.monitoring.registry), headers={"Content-Type": content_type})
     bundle = service.holder.current()
