@@ -1,10 +1,9 @@
 """What jobs begin from and end in: tasks made of the store, outcomes written and then committed."""
 
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Self
 
@@ -21,6 +20,17 @@ from anomaliz.sinks.sink import Samples, Sink
 from anomaliz.store.database import Store
 
 
+@dataclass(eq=False)
+class _Open:
+    """A sink that is open, what it was opened with, and who writes: one thread at a time."""
+
+    settings: SinkSettings
+    sink: Sink
+    turn: Lock = field(default_factory=Lock)
+    writers: int = 0
+    """Threads that write, or wait for their turn."""
+
+
 class Books:
     """Has the store and the sinks, which are opened when first written to. Threads may share it."""
 
@@ -28,9 +38,8 @@ class Books:
         self.store = store
         self._definitions = definitions
         self._settings = settings
-        self._sinks: dict[str, tuple[SinkSettings, Sink]] = {}
-        self._retired: list[Sink] = []
-        self._writers: Counter[Sink] = Counter()
+        self._sinks: dict[str, _Open] = {}
+        self._retired: list[_Open] = []
         self._lock = Lock()
 
     @classmethod
@@ -121,49 +130,50 @@ class Books:
 
     def flush(self) -> None:
         """Return when all that was written has arrived; SourceError where it has not in time."""
-        for _, sink in list(self._sinks.values()):
+        for sink in self.sinks().values():
             sink.flush()
 
     def sinks(self) -> dict[str, Sink]:
         """Return the sinks that are open, by name."""
         with self._lock:
-            return {name: sink for name, (_, sink) in self._sinks.items()}
+            return {name: known.sink for name, known in self._sinks.items()}
 
     def redefine(self, definitions: Definitions) -> None:
         """Go on with other definitions: sinks that are others now are closed."""
         with self._lock:
             self._definitions = definitions
-            for name, (settings, _) in list(self._sinks.items()):
-                if definitions.sinks.get(name) != settings:
-                    self._retired.append(self._sinks.pop(name)[1])
+            for name, known in list(self._sinks.items()):
+                if definitions.sinks.get(name) != known.settings:
+                    self._retired.append(self._sinks.pop(name))
             self._close_retired()
 
     def close(self) -> None:
         """Let go of the sinks; the store stays open."""
         with self._lock:
-            for sink in [*self._retired, *(sink for _, sink in self._sinks.values())]:
-                sink.close()
+            for known in (*self._retired, *self._sinks.values()):
+                known.sink.close()
             self._sinks.clear()
             self._retired.clear()
 
     @contextmanager
     def _taken(self, name: str, settings: SinkSettings) -> Iterator[Sink]:
-        """Give a sink that is not closed before the end of the block, whatever is defined meanwhile."""
+        """Give a sink to write to alone; it is not closed before the end, whatever is defined meanwhile."""
         with self._lock:
             if name not in self._sinks:
-                self._sinks[name] = (settings, open_sink(name, settings, self._settings.pipelines.folder))
-            sink = self._sinks[name][1]
-            self._writers[sink] += 1
+                sink = open_sink(name, settings, self._settings.pipelines.folder)
+                self._sinks[name] = _Open(settings, sink)
+            known = self._sinks[name]
+            known.writers += 1
         try:
-            yield sink
+            with known.turn:
+                yield known.sink
         finally:
             with self._lock:
-                self._writers[sink] -= 1
+                known.writers -= 1
                 self._close_retired()
 
     def _close_retired(self) -> None:
         """Close the sinks that are not defined any more, once nobody writes to them."""
-        for sink in [sink for sink in self._retired if not self._writers[sink]]:
-            sink.close()
-            self._retired.remove(sink)
-            del self._writers[sink]
+        for known in [one for one in self._retired if not one.writers]:
+            known.sink.close()
+            self._retired.remove(known)

@@ -181,3 +181,27 @@ class TestSystems:
         assert definitions.pipeline("cpu") == pipeline()
         with pytest.raises(ConfigError, match=r"no pipeline is called 'cpo', did you mean 'cpu'\?"):
             definitions.pipeline("cpo")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"query": "down"},
+        {"source": "other"},
+        {"schedule": "*/5 * * * *"},
+        {"step": 30},
+        {"group_by": ["host"]},
+        {"bundle": "artifacts/dev"},
+    ],
+)
+def test_what_reads_or_is_judged_by_something_else_has_another_fingerprint(fields: dict[str, object]) -> None:
+    usual = {"name": "cpu", "query": "up", "schedule": "* * * * *"}
+    one, other = (Pipeline.model_validate(given) for given in (usual, usual | fields))
+    assert one.fingerprint != other.fingerprint
+
+
+def test_another_schedule_or_policy_changes_no_fingerprint() -> None:
+    usual = {"name": "cpu", "query": "up", "schedule": "* * * * *", "step": 60}
+    other = {"schedule": "0 * * * *", "direction": "above", "score": {"lateness": 0}, "sinks": ["a"]}
+    one, two = (Pipeline.model_validate(given) for given in (usual, usual | other))
+    assert one.fingerprint == two.fingerprint
