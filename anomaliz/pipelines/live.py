@@ -59,7 +59,7 @@ def _found(
 ) -> tuple[Interval, Panel]:
     """Return what is to be scored, and its rows with those before."""
     if state is None:
-        return _from(scoring, source, until - scoring.step, until)
+        return _newest(scoring, source, until)
     most = scoring.most(state)
     interval = Interval(state.snapshot, state.watermark, min(until, state.watermark + most))
     panel = scoring.read(source, interval)
@@ -67,6 +67,14 @@ def _found(
         # So long a gap that it would never be left behind: go on at its other end.
         return _from(scoring, source, until - most, until)
     return interval, panel
+
+
+def _newest(scoring: Scoring, source: Source, until: np.datetime64) -> tuple[Interval, Panel]:
+    """Return the newest row alone; where samples always come late, it is one of those before the last."""
+    interval, panel = _from(scoring, source, until - scoring.step, until)
+    there = panel.times[panel.present.any(axis=1)]
+    late = len(there) and there[-1] < interval.watermark
+    return _from(scoring, source, there[-1], until) if late else (interval, panel)
 
 
 def _from(
