@@ -8,12 +8,13 @@ from threading import Lock
 import numpy as np
 
 from anomaliz.config.settings import Settings
-from anomaliz.core.errors import AnomalizError, ConfigError
+from anomaliz.core.errors import AnomalizError, ConfigError, SourceError
 from anomaliz.pipelines.definition import Definitions, Pipeline
 from anomaliz.pipelines.outcome import Kind, Outcome, Report, TrainedModel
 from anomaliz.pipelines.systems import SinkSettings, open_sink
 from anomaliz.pipelines.times import ceiling, floor, utc_now
 from anomaliz.pipelines.work import Task
+from anomaliz.sinks.remote_write import RemoteWriteSink
 from anomaliz.sinks.sink import Samples, Sink
 from anomaliz.store.database import Store
 
@@ -53,7 +54,7 @@ class Books:
         first, last = ceiling(start, step), min(ceiling(end, step), floor(now, step))
         if last <= first:
             raise ConfigError(
-                "there is nothing between --from and --to: give a start before the end, in the past"
+                "there is nothing to score from start to end: give a start before the end, in the past"
             )
         source = self._definitions.source_of(pipeline)
         return Task("backfill", pipeline, source, self._settings, now, start=first, end=last)
@@ -88,6 +89,15 @@ class Books:
         """Return when all that was written has arrived; SourceError where it has not in time."""
         for _, sink in list(self._sinks.values()):
             sink.flush()
+
+    def require_taken(self) -> None:
+        """Raise SourceError where a sink's server refused samples, which are lost then."""
+        for name, sink in self.sinks().items():
+            if isinstance(sink, RemoteWriteSink) and sink.dropped:
+                raise SourceError(
+                    f"{sink.dropped:,} samples are lost, since sink {name} refused them: {sink.refusal}; "
+                    "mend that, and write them by a backfill"
+                )
 
     def sinks(self) -> dict[str, Sink]:
         """Return the sinks that are open, by name."""

@@ -135,7 +135,7 @@ def _read(file: Path, config: Path | None) -> tuple["Definitions", "Settings"]:
 
 @contextmanager
 def _books(file: Path, config: Path | None) -> Iterator[tuple["Books", "Definitions"]]:
-    """Open the store and the sinks; what was written has arrived when the block ends well."""
+    """Open the store and the sinks; what was written has arrived, and was taken, when the block ends well."""
     from anomaliz.pipelines.books import Books
     from anomaliz.store.database import Store
 
@@ -146,6 +146,7 @@ def _books(file: Path, config: Path | None) -> Iterator[tuple["Books", "Definiti
         try:
             yield books, definitions
             books.flush()
+            books.require_taken()
         finally:
             books.close()
     finally:

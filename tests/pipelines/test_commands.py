@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pipeline_site import STEP, TRAINED, Site, daily, stamp
+from scripted_server import serving, status
 
 
 def environment(site: Site) -> dict[str, str]:
@@ -101,6 +102,19 @@ def test_backfill_writes_every_point_and_a_second_time_nothing(site: Site) -> No
     assert site.written.read_bytes() == before
 
 
+def test_a_backfill_that_the_server_refuses_fails_and_says_why_in_one_line(site: Site) -> None:
+    with serving(status(400, "too old sample")) as server:
+        definitions = json.loads(site.file.read_text())
+        definitions["sinks"] = {"server": {"type": "remote_write", "url": server.url}}
+        site.file.write_text(json.dumps(definitions))
+        asked = ("backfill", site.file, "load", "--from", "2026-03-09", "--to", "2026-03-09T02:00")
+        done = run(site, *asked, code=1)
+    refused = [line for line in done.stderr.splitlines() if "refuse" in line]
+    assert len(refused) == 2
+    assert refused[0].endswith("refuses 120 samples, they are lost: HTTP 400 (too old sample)")
+    assert refused[1].startswith("error: 120 samples are lost, since sink server refused them: HTTP 400 (")
+
+
 def test_backfill_leaves_the_pipelines_own_progress_alone(site: Site) -> None:
     run(site, "backfill", site.file, "load", "--from", "2026-03-09", "--to", "2026-03-09T01:00")
     assert site.store.state("load")[0] is None
@@ -141,7 +155,7 @@ def test_backtest_tells_days_and_the_threshold_for_a_budget(site: Site, tmp_path
     [
         ("2026-03-10", "2026-03-09", "--to 2026-03-09 must be after --from 2026-03-10"),
         ("yesterday", "2026-03-09", "--from must be a time such as 2026-01-05T08:00Z, got 'yesterday'"),
-        ("2126-03-09", "2126-03-10", "there is nothing between --from and --to"),
+        ("2126-03-09", "2126-03-10", "there is nothing to score from start to end"),
     ],
 )
 def test_bad_times_are_refused(site: Site, start: str, end: str, message: str) -> None:
