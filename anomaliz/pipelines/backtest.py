@@ -126,8 +126,11 @@ class Backtest:
     def _levels(self) -> Sequence[float]:
         """Return scores to try as thresholds, from the highest on, closer together at the top."""
         scores = self.verdicts.score[self.verdicts.scored]
-        ranks = np.unique(np.geomspace(1, len(scores), LEVELS).astype(np.intp))
-        return np.unique(np.partition(scores, len(scores) - ranks)[len(scores) - ranks])[::-1].tolist()
+        scores = np.sort(scores[scores > 0])[::-1]
+        if not len(scores):
+            return []
+        ranks = np.geomspace(1, len(scores), LEVELS).astype(np.intp) - 1
+        return [float(score) for score in np.unique(scores[ranks])[::-1]]
 
     def _lowest(self, low: float, high: float, allowed: float) -> float:
         """Return a threshold between one that raises too many alerts and one that does not."""

@@ -1,7 +1,7 @@
 """What would have alerted, and the threshold that is suggested for a number of alerts."""
 
 import numpy as np
-from pipeline_site import STEP, TRAINED, Site
+from pipeline_site import TRAINED, Site
 
 from anomaliz.pipelines.backtest import Backtest
 from anomaliz.pipelines.backtest_report import report, result_of
