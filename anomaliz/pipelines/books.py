@@ -1,19 +1,21 @@
 """What jobs begin from and end in: tasks made of the store, outcomes written and then committed."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from threading import Lock
+from typing import Self
 
 import numpy as np
 
 from anomaliz.config.settings import Settings
 from anomaliz.core.errors import AnomalizError, ConfigError, SourceError
 from anomaliz.pipelines.definition import Definitions, Pipeline
-from anomaliz.pipelines.outcome import Kind, Outcome, Report, TrainedModel
+from anomaliz.pipelines.outcome import Kind, Outcome, Report, TrainedModel, is_of
 from anomaliz.pipelines.systems import SinkSettings, open_sink
 from anomaliz.pipelines.times import ceiling, floor, utc_now
-from anomaliz.pipelines.work import Task
+from anomaliz.pipelines.work import Task, work
 from anomaliz.sinks.remote_write import RemoteWriteSink
 from anomaliz.sinks.sink import Samples, Sink
 from anomaliz.store.database import Store
@@ -29,10 +31,40 @@ class Books:
         self._sinks: dict[str, tuple[SinkSettings, Sink]] = {}
         self._lock = Lock()
 
+    @classmethod
+    @contextmanager
+    def opened(cls, definitions: Definitions, settings: Settings) -> Iterator[Self]:
+        """Give the books of a block; what was written in it has arrived, and was taken, when it ends well."""
+        store = Store(settings.pipelines.store.get_secret_value())
+        books = cls(store, definitions, settings)
+        try:
+            yield books
+            books.flush()
+            books.require_taken()
+        finally:
+            books.close()
+            store.close()
+
+    def run(self, kind: Kind, pipeline: Pipeline) -> Iterator[Report]:
+        """Do a job here and now, and before it the first training where there was none; yield each report."""
+        if kind == "score" and self.lacks_model(pipeline):
+            yield from self.run("train", pipeline)
+        task = self.task(kind, pipeline)
+        outcome = work(task)
+        self.finish(task, outcome)
+        yield outcome.report
+
+    def lacks_model(self, pipeline: Pipeline) -> bool:
+        """Return whether the pipeline has to be trained before it can score what it reads now."""
+        if pipeline.bundle is not None:
+            return False
+        models = self.store.models(pipeline.name)
+        return not models or not is_of(models[0].version, pipeline)
+
     def task(self, kind: Kind, pipeline: Pipeline, now: np.datetime64 | None = None) -> Task:
         """Return the pipeline's next job of this kind; StoreError where the store cannot be read."""
         state, revision = self.store.state(pipeline.name)
-        model = self.store.model(pipeline.name)
+        model = None if self.lacks_model(pipeline) else self.store.model(pipeline.name)
         return Task(
             kind,
             pipeline,

@@ -64,10 +64,7 @@ def check(file: FileArgument, config: ConfigOption = None) -> None:
 def score(file: FileArgument, name: NameArgument, config: ConfigOption = None) -> None:
     """Score what is new, once, and write it; trains first where there is no model yet."""
     with _books(file, config) as (books, definitions):
-        pipeline = definitions.pipeline(name)
-        if pipeline.bundle is None and books.store.model(name) is None:
-            _run(books, pipeline, "train")
-        _run(books, pipeline, "score")
+        _run(books, definitions.pipeline(name), "score")
 
 
 @app.command()
@@ -135,33 +132,18 @@ def _read(file: Path, config: Path | None) -> tuple["Definitions", "Settings"]:
 
 @contextmanager
 def _books(file: Path, config: Path | None) -> Iterator[tuple["Books", "Definitions"]]:
-    """Open the store and the sinks; what was written has arrived, and was taken, when the block ends well."""
     from anomaliz.pipelines.books import Books
-    from anomaliz.store.database import Store
 
     definitions, settings = _read(file, config)
-    store = Store(settings.pipelines.store.get_secret_value())
-    try:
-        books = Books(store, definitions, settings)
-        try:
-            yield books, definitions
-            books.flush()
-            books.require_taken()
-        finally:
-            books.close()
-    finally:
-        store.close()
+    with Books.opened(definitions, settings) as books:
+        yield books, definitions
 
 
 def _run(books: "Books", pipeline: "Pipeline", kind: "Kind") -> None:
-    """Do one job here and now."""
-    from anomaliz.pipelines.work import work
-
-    task = books.task(kind, pipeline)
-    outcome = work(task)
-    books.finish(task, outcome)
-    report = outcome.report
-    typer.echo(f"{pipeline.name}: {kind} {report.status}, {report.message}, {report.seconds:.1f} s")
+    for report in books.run(kind, pipeline):
+        typer.echo(
+            f"{report.pipeline}: {report.kind} {report.status}, {report.message}, {report.seconds:.1f} s"
+        )
 
 
 def _interval(pipeline: "Pipeline", start: str, end: str) -> tuple["np.datetime64", "np.datetime64"]:

@@ -1,8 +1,7 @@
 """Pipelines in Dagster: assets of what is written and of models, with schedules from the cron lines."""
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,8 +12,6 @@ from anomaliz.pipelines.books import Books
 from anomaliz.pipelines.definition import Definitions, Pipeline
 from anomaliz.pipelines.loading import load_definitions
 from anomaliz.pipelines.outcome import Report
-from anomaliz.pipelines.work import work
-from anomaliz.store.database import Store
 
 try:
     import dagster
@@ -60,34 +57,13 @@ def _asset(pipeline: Pipeline, kind: AssetKind, found: Definitions, settings: Se
     )
     def run() -> Any:
         try:
-            with _books(found, settings) as books:
-                if kind == "score" and pipeline.bundle is None and books.store.model(pipeline.name) is None:
-                    _do("train", pipeline, books)
-                report = _do(kind, pipeline, books)
-                books.flush()
+            with Books.opened(found, settings) as books:
+                *_, report = books.run(kind, pipeline)
         except AnomalizError as error:
             raise dagster.Failure(description=str(error)) from None
         return dagster.MaterializeResult(metadata=_metadata(report))
 
     return run
-
-
-def _do(kind: AssetKind, pipeline: Pipeline, books: Books) -> Report:
-    task = books.task(kind, pipeline)
-    outcome = work(task)
-    books.finish(task, outcome)
-    return outcome.report
-
-
-@contextmanager
-def _books(found: Definitions, settings: Settings) -> Iterator[Books]:
-    store = Store(settings.pipelines.store.get_secret_value())
-    books = Books(store, found, settings)
-    try:
-        yield books
-    finally:
-        books.close()
-        store.close()
 
 
 def _schedule(pipeline: Pipeline, kind: AssetKind, asset: Any) -> Any:

@@ -39,8 +39,6 @@ Listener = Callable[[Report], None]
 KINDS: tuple[Kind, ...] = ("score", "train", "backfill")
 LOOK_SECONDS = 1.0
 """Between looks at the clock, and at pipelines that wait for their first training."""
-LEARNT_FROM = ("query", "queries", "source", "step", "group_by", "detectors")
-"""What a model is of no use after, when it changes."""
 
 
 class Daemon:
@@ -124,7 +122,7 @@ class Daemon:
     def start(self) -> None:
         """Begin; what was missed while nothing ran is caught up with once."""
         self.store.fail_unfinished("the process ended before the job did: ask for it again")
-        self._untrained = {one.name for one in self.definitions.pipelines if self._lacks_model(one)}
+        self._untrained = {one.name for one in self.definitions.pipelines if self._books.lacks_model(one)}
         self._schedule.begin(self.definitions.pipelines)
         self._thread.start()
         self.started = True
@@ -166,16 +164,11 @@ class Daemon:
         with self._changing:
             definitions = self.catalogue.load()
             self._follow(definitions)
-            before = {one.name: one for one in self.definitions.pipelines}
             self._books.redefine(definitions)
             self.definitions = definitions
             if self._exporter is not None:
                 self._exporter.define(definitions.pipelines)
-            self._untrained = {
-                one.name
-                for one in definitions.pipelines
-                if self._lacks_model(one) or _learns_anew(before.get(one.name), one)
-            }
+            self._untrained = {one.name for one in definitions.pipelines if self._books.lacks_model(one)}
             for name in self._untrained:
                 self._backoff.forget(name)
         self.reloads["loaded"] += 1
@@ -335,9 +328,6 @@ class Daemon:
                 f"the schedule cannot be written ({type(error).__name__}): see to the store"
             ) from error
 
-    def _lacks_model(self, pipeline: Pipeline) -> bool:
-        return pipeline.bundle is None and not self.store.models(pipeline.name)
-
     def _progress(self, job: str) -> Callable[[float], None]:
         told = 0.0
 
@@ -365,12 +355,6 @@ class Daemon:
 
 def _busy(name: str, kind: Kind) -> ConflictError:
     return ConflictError(f"a {kind} of pipeline {name} is under way: ask again when it has ended")
-
-
-def _learns_anew(before: Pipeline | None, now: Pipeline) -> bool:
-    if before is None or now.bundle is not None:
-        return False
-    return any(getattr(before, key) != getattr(now, key) for key in LEARNT_FROM)
 
 
 def _log(report: Report) -> None:
