@@ -69,6 +69,32 @@ def test_check_names_what_is_wrong_and_fails(site: Site) -> None:
     assert "1 of 1 pipelines cannot run" in done.stderr
 
 
+@pytest.mark.usefixtures("now")
+def test_check_names_a_query_that_gives_nothing(site: Site) -> None:
+    query = json.loads(site.file.read_text())["pipelines"][0]["query"]
+    site.define(query=None, queries={"load": query, "other": f"{query} AND host = 'none'"})
+    said = run(site, "check", site.file).stdout
+    assert "1 series, 12 stamps, 50% of the points there" in said
+    assert "no data from the query of other: check it, or leave it out" in said
+
+
+@pytest.mark.usefixtures("now")
+def test_check_tries_the_bundle(site: Site, bundle_dir: Path) -> None:
+    site.define(bundle="nowhere")
+    done = run(site, "check", site.file, code=1)
+    assert "error: nowhere is not a complete bundle" in done.stdout
+    site.define(bundle=str(bundle_dir))
+    done = run(site, "check", site.file, code=1)
+    assert "the pipeline has one query: give a query for each of them, by its name" in done.stdout
+
+
+def test_a_file_without_pipelines_is_nothing_to_check(site: Site) -> None:
+    site.file.write_text("sources: {a: {type: prometheus}}")
+    done = run(site, "check", site.file, code=1)
+    assert done.stderr.startswith("error: ")
+    assert "defines no pipelines: write 'pipelines:' and a list of them" in done.stderr
+
+
 def test_check_says_no_data(site: Site) -> None:
     assert "no data" in run(site, "check", site.file).stdout
 
