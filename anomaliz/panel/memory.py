@@ -1,6 +1,5 @@
 """The short memory of each series' surprise."""
 
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from typing import Self
 
 import numpy as np
 
+from anomaliz.core.archive import pack, unpack
 from anomaliz.core.errors import BundleError
 from anomaliz.core.labels import Labels
 from anomaliz.core.types import Floats
@@ -32,17 +32,15 @@ class Memory:
         if content is None:
             return cls({})
         try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-                labels, power = json.loads(arrays["labels"].tobytes()), arrays["power"].tolist()
+            arrays = unpack(content)
+            labels, power = json.loads(arrays["labels"].tobytes()), arrays["power"].tolist()
             return cls(dict(zip((tuple(map(tuple, pairs)) for pairs in labels), power, strict=True)))
-        except (KeyError, TypeError, ValueError, EOFError, OSError):
+        except (KeyError, TypeError, ValueError):
             raise BundleError("the scoring memory cannot be read: begin without one") from None
 
     def dump(self) -> bytes:
         labels = np.frombuffer(json.dumps(list(self.power)).encode(), np.uint8)
-        file = io.BytesIO()
-        np.savez(file, allow_pickle=False, labels=labels, power=np.array(list(self.power.values())))
-        return file.getvalue()
+        return pack({"labels": labels, "power": np.array(list(self.power.values()))})
 
     def of(self, labels: Sequence[Labels]) -> Floats:
         """Return what is remembered of each series, `(k,)`; 0 of one that begins."""

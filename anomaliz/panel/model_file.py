@@ -1,13 +1,12 @@
 """A panel model as bytes: arrays, and JSON for the rest."""
 
-import io
 import json
-import zipfile
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from anomaliz.core.archive import pack, unpack
 from anomaliz.core.errors import BundleError
 from anomaliz.panel.learnt import LearntSeries
 
@@ -22,20 +21,17 @@ def dump(facts: Mapping[str, Any], learnt: LearntSeries) -> bytes:
     arrays = {BY_COLUMN + name: array for name, array in learnt.by_column.items()}
     arrays |= {BY_SERIES + name: array for name, array in learnt.by_series.items()}
     arrays[FACTS] = np.frombuffer(json.dumps({"format": FORMAT, **facts}).encode(), np.uint8)
-    file = io.BytesIO()
-    np.savez(file, allow_pickle=False, **arrays)
-    return file.getvalue()
+    return pack(arrays)
 
 
 def load(content: bytes) -> tuple[dict[str, Any], LearntSeries]:
     """Return the facts and what was learnt; BundleError for what is no model, or one of another format."""
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
+        arrays = unpack(content)
         facts = json.loads(arrays.pop(FACTS).tobytes())
         if facts.pop("format") != FORMAT:
             raise BundleError("the model is of another format than this release reads: train it again")
-    except (AttributeError, KeyError, TypeError, ValueError, EOFError, OSError, zipfile.BadZipFile):
+    except (AttributeError, KeyError, TypeError, ValueError):
         raise BundleError(UNREADABLE) from None
     return facts, LearntSeries(_of(BY_COLUMN, arrays), _of(BY_SERIES, arrays))
 

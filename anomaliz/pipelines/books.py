@@ -10,12 +10,13 @@ from typing import Self
 import numpy as np
 
 from anomaliz.config.settings import Settings
-from anomaliz.core.errors import AnomalizError, ConfigError
+from anomaliz.core.errors import AnomalizError, ConfigError, SourceError
 from anomaliz.pipelines.definition import Definitions, Pipeline
-from anomaliz.pipelines.outcome import Kind, Outcome, Report, TrainedModel
+from anomaliz.pipelines.outcome import Kind, Outcome, Report, TrainedModel, is_of
 from anomaliz.pipelines.systems import SinkSettings, open_sink
 from anomaliz.pipelines.times import ceiling, floor, utc_now
 from anomaliz.pipelines.work import Task, work
+from anomaliz.sinks.remote_write import RemoteWriteSink
 from anomaliz.sinks.sink import Samples, Sink
 from anomaliz.store.database import Store
 
@@ -42,29 +43,37 @@ class Books:
     @classmethod
     @contextmanager
     def opened(cls, definitions: Definitions, settings: Settings) -> Iterator[Self]:
-        """Give the books of a block; what was written in it has arrived when it ends well."""
+        """Give the books of a block; what was written in it has arrived, and was taken, when it ends well."""
         store = Store(settings.pipelines.store.get_secret_value())
         books = cls(store, definitions, settings)
         try:
             yield books
             books.flush()
+            books.require_taken()
         finally:
             books.close()
             store.close()
 
     def run(self, kind: Kind, pipeline: Pipeline) -> Iterator[Report]:
         """Do a job here and now, and before it the first training where there was none; yield each report."""
-        if kind == "score" and pipeline.bundle is None and self.store.model(pipeline.name) is None:
+        if kind == "score" and self.lacks_model(pipeline):
             yield from self.run("train", pipeline)
         task = self.task(kind, pipeline)
         outcome = work(task)
         self.finish(task, outcome)
         yield outcome.report
 
+    def lacks_model(self, pipeline: Pipeline) -> bool:
+        """Return whether the pipeline has to be trained before it can score what it reads now."""
+        if pipeline.bundle is not None:
+            return False
+        models = self.store.models(pipeline.name)
+        return not models or not is_of(models[0].version, pipeline)
+
     def task(self, kind: Kind, pipeline: Pipeline, now: np.datetime64 | None = None) -> Task:
         """Return the pipeline's next job of this kind; StoreError where the store cannot be read."""
         state, revision = self.store.state(pipeline.name)
-        model = self.store.model(pipeline.name)
+        model = None if self.lacks_model(pipeline) else self.store.model(pipeline.name)
         return Task(
             kind,
             pipeline,
@@ -86,7 +95,7 @@ class Books:
         first, last = ceiling(start, step), min(ceiling(end, step), floor(now, step))
         if last <= first:
             raise ConfigError(
-                "there is nothing between --from and --to: give a start before the end, in the past"
+                "there is nothing to score from start to end: give a start before the end, in the past"
             )
         source = self._definitions.source_of(pipeline)
         return Task("backfill", pipeline, source, self._settings, now, start=first, end=last)
@@ -123,6 +132,15 @@ class Books:
         """Return when all that was written has arrived; SourceError where it has not in time."""
         for sink in self.sinks().values():
             sink.flush()
+
+    def require_taken(self) -> None:
+        """Raise SourceError where a sink's server refused samples, which are lost then."""
+        for name, sink in self.sinks().items():
+            if isinstance(sink, RemoteWriteSink) and sink.dropped:
+                raise SourceError(
+                    f"{sink.dropped:,} samples are lost, since sink {name} refused them: {sink.refusal}; "
+                    "mend that, and write them by a backfill"
+                )
 
     def sinks(self) -> dict[str, Sink]:
         """Return the sinks that are open, by name."""

@@ -25,11 +25,10 @@ class Context:
     def __init__(self, folder: Path | None, pipeline: Pipeline, place: str, version: str) -> None:
         """Keep them in `folder`, if any.
 
-        `place` tells the source from others, without secrets. `version` is the model's: a new one knows
-        series of which nothing was kept, so everything is read anew for it.
+        `place` tells the source from others, without secrets. `version` is the model's, and tells what the
+        pipeline reads. A new model knows series of which nothing was kept, so everything is read anew for it.
         """
-        asked = [place, version, dict(pipeline.named_queries), list(pipeline.group_by), str(pipeline.step_ns)]
-        digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:16]
+        digest = hashlib.sha256(json.dumps([place, version]).encode()).hexdigest()[:16]
         self._file = folder and folder / f"{pipeline.name}-{digest}{SUFFIX}"
         self._pipeline = pipeline
 

@@ -1,5 +1,7 @@
 """Definitions of pipelines: what is read, how it is scored, when, and where the scores go."""
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -333,6 +335,12 @@ class Pipeline(Section):
     def named_queries(self) -> Mapping[str, str]:
         """The queries by feature."""
         return self.queries or {VALUE: self.query or ""}
+
+    @property
+    def fingerprint(self) -> str:
+        """What is read and which kind of model scores it: those of another are of no use to this one."""
+        read = [self.source, dict(self.named_queries), list(self.group_by), str(self.step_ns), self.detectors]
+        return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()[:8]
 
     @property
     def trains(self) -> bool:

@@ -4,6 +4,7 @@ import numpy as np
 
 from anomaliz.config.settings import Settings
 from anomaliz.pipelines.definition import Definitions
+from anomaliz.pipelines.outcome import is_of
 from anomaliz.store.database import Store
 
 HEADER = ("name", "schedule", "source", "sinks", "model", "scored until")
@@ -16,18 +17,15 @@ def table(definitions: Definitions, settings: Settings) -> str:
         rows = [HEADER]
         for pipeline in definitions.pipelines:
             state, _ = store.state(pipeline.name)
-            model = store.model(pipeline.name)
+            models = store.models(pipeline.name)
+            version = models[0].version if models and is_of(models[0].version, pipeline) else None
             rows.append(
                 (
                     pipeline.name,
                     pipeline.schedule,
                     definitions.source_name(pipeline),
                     ", ".join(definitions.sinks_of(pipeline)),
-                    str(pipeline.bundle)
-                    if pipeline.bundle
-                    else model.version
-                    if model
-                    else "not trained yet",
+                    str(pipeline.bundle or version or "not trained yet"),
                     "never" if state is None else f"{np.datetime_as_string(state.watermark, 's')}Z",
                 )
             )

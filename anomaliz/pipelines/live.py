@@ -2,21 +2,27 @@
 
 import time
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
 from anomaliz.core.errors import SourceError
 from anomaliz.core.panel import Panel
-from anomaliz.pipelines.outcome import Outcome
+from anomaliz.core.types import Stamps
+from anomaliz.pipelines.outcome import Outcome, RunStatus
 from anomaliz.pipelines.progress import Interval
+from anomaliz.pipelines.reading import read_panel
 from anomaliz.pipelines.reporting import added, no_data_report, nothing_new_report
-from anomaliz.pipelines.scoring import Scoring
+from anomaliz.pipelines.scoring import MOST_STAMPS, Scoring
 from anomaliz.pipelines.times import floor, ns, seconds
 from anomaliz.pipelines.writing import Writer
 from anomaliz.sources.source import Source
 from anomaliz.store.state import PipelineState
 
 NEWEST_MISSING = "no data at the newest stamp (where samples come late, set score.delay)"
+BEHIND = "there is more, and the next run goes on"
+MOST_LOOKS = 20
+"""How often a run asks for the end of a gap, each time for as many stamps as a job may score."""
 
 
 def score_newest(
@@ -47,11 +53,16 @@ def _known_until(scoring: Scoring, source: Source, now: np.datetime64) -> np.dat
 
 def _score(scoring: Scoring, source: Source, until: np.datetime64, state: PipelineState | None) -> Outcome:
     interval, panel = _found(scoring, source, until, state)
-    new = panel.times[(panel.times >= interval.watermark) & panel.present.any(axis=1)]
+    new = _sampled(panel.since(interval.watermark))
     if not len(new):
         return Outcome(no_data_report(scoring.pipeline), (), state)
     end: np.datetime64 = new[-1] + scoring.step
-    return scoring.score("score", panel.until(end), replace(interval, end=end), state, scoring.lateness)
+    outcome = scoring.score("score", panel.until(end), replace(interval, end=end), state, scoring.lateness)
+    if end == until:
+        return outcome
+    if end == interval.end:
+        return _saying(outcome, "ok", BEHIND)
+    return _saying(outcome, "no_data", NEWEST_MISSING)
 
 
 def _found(
@@ -59,14 +70,44 @@ def _found(
 ) -> tuple[Interval, Panel]:
     """Return what is to be scored, and its rows with those before."""
     if state is None:
-        return _from(scoring, source, until - scoring.step, until)
+        return _newest(scoring, source, until)
     most = scoring.most(state)
     interval = Interval(state.snapshot, state.watermark, min(until, state.watermark + most))
     panel = scoring.read(source, interval)
     if interval.end < until and not panel.since(interval.watermark).present.any():
         # So long a gap that it would never be left behind: go on at its other end.
-        return _from(scoring, source, until - most, until)
+        start = _end_of_gap(scoring, source, interval.end, until)
+        return _from(scoring, source, start, min(until, start + most))
     return interval, panel
+
+
+def _newest(scoring: Scoring, source: Source, until: np.datetime64) -> tuple[Interval, Panel]:
+    """Return the newest stamp that has a sample: where samples come late, that is not the last one."""
+    interval, panel = _from(scoring, source, until - scoring.step - scoring.lateness, until)
+    there = _sampled(panel)
+    newest = there[-1] if len(there) else until - scoring.step
+    if newest < interval.watermark:
+        return _from(scoring, source, newest, until)
+    return Interval(newest, newest, until), panel
+
+
+def _end_of_gap(
+    scoring: Scoring, source: Source, start: np.datetime64, until: np.datetime64
+) -> np.datetime64:
+    """Return the first stamp in [start, until) that has a sample, the last one where none has."""
+    most = MOST_STAMPS * scoring.step
+    start = max(start, until - MOST_LOOKS * most)
+    while start < until:
+        there = _sampled(read_panel(source, scoring.pipeline, start, min(start + most, until)))
+        if len(there):
+            return cast(np.datetime64, there[0])
+        start = start + most
+    return until - scoring.step
+
+
+def _sampled(panel: Panel) -> Stamps:
+    """Return the stamps at which any series has a sample."""
+    return panel.times[panel.present.any(axis=1)]
 
 
 def _from(
@@ -74,6 +115,11 @@ def _from(
 ) -> tuple[Interval, Panel]:
     interval = Interval(start, start, until)
     return interval, scoring.read(source, interval)
+
+
+def _saying(outcome: Outcome, status: RunStatus, more: str) -> Outcome:
+    report = replace(outcome.report, status=status, message=f"{outcome.report.message}; {more}")
+    return replace(outcome, report=report)
 
 
 def _told(
@@ -85,7 +131,8 @@ def _told(
     report = replace(outcome.report, seconds=took, data_age=None if age is None else max(age, 0.0))
     limit = pipeline.max_data_age
     too_old = limit is not None and report.data_age is not None and report.data_age > limit
-    if report.status == "ok" and (too_old or (state is not None and state.watermark < until)):
+    caught_up = state is not None and state.watermark >= until
+    if report.status == "ok" and too_old and caught_up:
         report = replace(report, status="no_data", message=f"{report.message}; {NEWEST_MISSING}")
     samples = outcome.samples
     if pipeline.alert_on_no_data:

@@ -7,6 +7,7 @@ import numpy as np
 
 from anomaliz.core.labels import Labels
 from anomaliz.core.types import Flags, Floats
+from anomaliz.pipelines.definition import Pipeline
 from anomaliz.sinks.sink import Samples
 from anomaliz.store.state import PipelineState
 
@@ -67,9 +68,20 @@ class TrainedModel:
     """A model that has passed its validation."""
 
     version: str
+    """Begins with the fingerprint of its pipeline."""
     content: bytes
     facts: str
     """One sentence: what it was fitted on."""
+
+
+def version_of(pipeline: Pipeline, version: str) -> str:
+    """Return the version of a model as a pipeline has it, with the fingerprint."""
+    return f"{pipeline.fingerprint}-{version}"
+
+
+def is_of(version: str, pipeline: Pipeline) -> bool:
+    """Return whether what has this version belongs to `pipeline` as it is defined now."""
+    return version.startswith(f"{pipeline.fingerprint}-")
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from anomaliz.core.panel import Panel, PanelVerdicts
-from anomaliz.core.types import Flags
+from anomaliz.core.types import Flags, Stamps
 from anomaliz.pipelines.ahead import expected_ahead
 from anomaliz.pipelines.context import Context
 from anomaliz.pipelines.definition import Pipeline
@@ -32,8 +32,11 @@ from anomaliz.store.state import PipelineState, Totals
 SETTLING = 64
 """Rows that a model judges before the first that counts, so that its short memory is as it would be."""
 MOST_STAMPS = 2_000
-MOST_POINTS = 4_000_000
-"""Most stamps, and most points of all series, that one job scores; the next job goes on from there."""
+MOST_VALUES = 1_000_000
+"""Most stamps, and most values of all series, that one job scores; the next job goes on from there.
+
+A value is several samples, which have to fit into memory and into the queues of sinks.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,8 +69,8 @@ class Scoring:
 
     def most(self, state: PipelineState | None) -> np.timedelta64:
         """Return the longest time that one job scores."""
-        series = max(len(Written.of(state).labels), 1)
-        return max(min(MOST_STAMPS, MOST_POINTS // series), 1) * self.step
+        row = max(len(Written.of(state).labels), 1) * len(self.pipeline.features)
+        return max(min(MOST_STAMPS, MOST_VALUES // row), 1) * self.step
 
     def read(self, source: Source, interval: Interval) -> Panel:
         """Return the rows of `interval` and those before that bear on them; SourceError without answer."""
@@ -91,11 +94,13 @@ class Scoring:
         late = self._judge(panel, snapshot, interval.end, early.memory if early else remembered)
         parts = [part for part in (early, late) if part]
         verdicts, decisions = _joined(parts)
-        before = Written.of(state).among(verdicts.times, verdicts.labels)
+        known = Written.of(state)
+        before, foretold = known.among(verdicts.times, panel.labels), known.foretold_of(panel.labels)
         scored = ~np.isnan(decisions.anomaly_score)
         fresh = scored & ~before
-        samples = tuple(self._samples(verdicts, decisions, fresh, interval, first=state is None))
-        samples += tuple(self._foretold(panel, parts[-1].memory, interval, first=state is None))
+        samples = tuple(self._samples(verdicts, decisions, fresh, foretold))
+        ahead, foretold = self._foretell(panel, parts[-1].memory, foretold)
+        samples += ahead
         report = scored_report(self.pipeline, kind, panel, verdicts, decisions, fresh)
         report = replace(
             report, seconds=time.monotonic() - began, samples=sum(len(one.times) for one in samples)
@@ -106,7 +111,7 @@ class Scoring:
             snapshot=snapshot,
             memory=(early.memory if early else remembered).packed(),
             model=self._version,
-            written=Written(verdicts.times[kept], verdicts.labels, (scored | before)[kept]).packed(),
+            written=Written(verdicts.times[kept], panel.labels, (scored | before)[kept], foretold).packed(),
             totals=state.totals if state else Totals(),
         )
         self._context.keep(panel, until=snapshot)
@@ -133,38 +138,39 @@ class Scoring:
         return Judged(verdicts, decisions, Memory(model, policies))
 
     def _samples(
-        self, verdicts: PanelVerdicts, decisions: Decisions, fresh: Flags, interval: Interval, *, first: bool
+        self, verdicts: PanelVerdicts, decisions: Decisions, fresh: Flags, foretold: Stamps
     ) -> Iterator[Samples]:
         times, labels = verdicts.times, verdicts.labels
         by_point = {"anomaly_score": decisions.anomaly_score, "anomaly": decisions.anomaly.astype(np.float64)}
         for name, values in by_point.items():
             yield from self._writer.by_point(name, times, labels, values, fresh)
-        # What was foretold is not written again.
-        untold = fresh & (times >= self._untold(interval, first))[:, np.newaxis]
+        untold = fresh & _not_before(times, foretold)
         yield from self._writer.by_feature("expected", times, labels, verdicts.expected, untold)
         for name in ("expected_lower", "expected_upper"):
             yield from self._writer.by_feature(name, times, labels, getattr(verdicts, name), fresh)
         yield from self._writer.by_feature(CONTRIBUTION, times, labels, verdicts.contributions, fresh)
 
-    def _foretold(
-        self, panel: Panel, memory: Memory, interval: Interval, *, first: bool
-    ) -> Iterator[Samples]:
-        """Yield what is expected after the end, as far as it was not written yet."""
+    def _foretell(self, panel: Panel, memory: Memory, foretold: Stamps) -> tuple[tuple[Samples, ...], Stamps]:
+        """Return what is expected after the panel and not written yet, and `foretold` after that."""
         if not self._ahead:
-            return
+            return (), foretold
         values = expected_ahead(self._model, panel, memory.model, self._ahead)
-        times = interval.end + np.arange(self._ahead) * self.step
-        untold = np.broadcast_to((times >= self._untold(interval, first))[:, np.newaxis], values.shape[:2])
-        yield from self._writer.by_feature("expected", times, panel.labels, values, untold)
-
-    def _untold(self, interval: Interval, first: bool) -> np.datetime64:
-        """Return the stamp from which on no expected value was written yet."""
-        return interval.watermark + (0 if first else self._ahead) * self.step
+        times = panel.times[-1] + np.arange(1, self._ahead + 1) * self.step
+        untold = _not_before(times, foretold)
+        samples = tuple(self._writer.by_feature("expected", times, panel.labels, values, untold))
+        told = np.logical_not(np.isnan(values)).any(axis=(0, 2))
+        # Of a stamp and none, the larger is the stamp.
+        return samples, np.where(told, np.fmax(foretold, times[-1] + self.step), foretold)
 
     @property
     def _ahead(self) -> int:
         """Stamps that are foretold."""
         return int(ns(self.pipeline.prediction_horizon) // self.step)
+
+
+def _not_before(times: Stamps, foretold: Stamps) -> Flags:
+    """Return which of the points at `times (n,)` were not `foretold (k,)`, `(n, k)`."""
+    return ~(times[:, np.newaxis] < foretold)
 
 
 def _joined(parts: Sequence[Judged]) -> tuple[PanelVerdicts, Decisions]:

@@ -18,7 +18,7 @@ from anomaliz.panel.model import PanelModel
 from anomaliz.pipelines.bundle_model import BundleModel
 from anomaliz.pipelines.definition import Pipeline
 from anomaliz.pipelines.model import Model
-from anomaliz.pipelines.outcome import Outcome, Report, TrainedModel
+from anomaliz.pipelines.outcome import Outcome, Report, TrainedModel, version_of
 from anomaliz.pipelines.policies.policies import Policies
 from anomaliz.pipelines.reading import read_panel
 from anomaliz.pipelines.times import floor, ns
@@ -93,7 +93,7 @@ def _fit_panel(pipeline: Pipeline, settings: Settings, panel: Panel, normal: Fla
     facts = f"{_facts(panel)}, threshold {model.threshold:.3f}"
     if model.left_out:
         facts = f"{facts}; {len(model.left_out)} series have too few samples yet"
-    return TrainedModel(digest(content)[:16], content, facts)
+    return TrainedModel(version_of(pipeline, digest(content)[:16]), content, facts)
 
 
 def _fit_bundle(pipeline: Pipeline, settings: Settings, panel: Panel, normal: Flags) -> TrainedModel:
@@ -125,7 +125,8 @@ def _fit_bundle(pipeline: Pipeline, settings: Settings, panel: Panel, normal: Fl
         _validate(BundleModel(trained.bundle), pipeline, panel, normal)
         with replacing(out) as directory:
             shutil.copytree(trained.directory, directory, dirs_exist_ok=True)
-    return TrainedModel(trained.bundle.version, b"", f"{_facts(panel)}, bundle {trained.bundle.version}")
+    facts = f"{_facts(panel)}, bundle {trained.bundle.version}"
+    return TrainedModel(version_of(pipeline, trained.bundle.version), b"", facts)
 
 
 def _validate(model: Model, pipeline: Pipeline, panel: Panel, normal: Flags) -> None:

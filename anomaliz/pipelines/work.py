@@ -13,8 +13,8 @@ from anomaliz.pipelines.context import Context
 from anomaliz.pipelines.definition import Pipeline
 from anomaliz.pipelines.live import score_newest
 from anomaliz.pipelines.model import Model
-from anomaliz.pipelines.outcome import Kind, Outcome, TrainedModel
-from anomaliz.pipelines.progress import Interval
+from anomaliz.pipelines.outcome import Kind, Outcome, TrainedModel, version_of
+from anomaliz.pipelines.progress import Interval, continued
 from anomaliz.pipelines.scoring import Scoring
 from anomaliz.pipelines.systems import SourceSettings, open_source
 from anomaliz.pipelines.training import train
@@ -63,7 +63,7 @@ def work(task: Task) -> Outcome:
                 return train(task.pipeline, task.settings, source, task.now)
             case "score":
                 scoring = _scoring(task, task.settings.pipelines.folder / "context")
-                return score_newest(scoring, source, task.now, task.state)
+                return score_newest(scoring, source, task.now, continued(task.state, task.pipeline))
             case "backfill":
                 return _backfill(task, source)
     finally:
@@ -84,7 +84,7 @@ def model_of(task: Task) -> tuple[Model, str]:
     pipeline = task.pipeline
     if pipeline.bundle is not None:
         bundle = BundleModel.load(pipeline.bundle, task.settings)
-        return bundle, bundle.version
+        return bundle, version_of(pipeline, bundle.version)
     if task.model is None:
         raise DataError(f"pipeline {pipeline.name} has no model yet: train it first")
     return PanelModel.load(task.model.content), task.model.version

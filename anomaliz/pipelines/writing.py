@@ -1,6 +1,6 @@
 """The samples that a pipeline writes of its verdicts."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -13,6 +13,7 @@ DIGITS = 9
 """Significant digits of what is written: a replay gives the same, whatever was computed beside it."""
 METRIC = "metric"
 """The label that keeps the name which a series has in its source."""
+PIPELINE = "pipeline"
 FEATURE = "feature"
 CONTRIBUTION = "contribution"
 BY_FEATURE = frozenset({"expected", "expected_lower", "expected_upper", CONTRIBUTION})
@@ -37,11 +38,16 @@ class Writer:
         return self.labels(source) | more | {NAME: self._pipeline.series_name(name)}
 
     def labels(self, source: Labels) -> dict[str, str]:
-        """Return the labels of what is written for a series with these labels in its source."""
-        found = {key: value for key, value in source.items() if key != NAME}
+        """Return the labels of what is written for a series with these labels in its source.
+
+        A label of the source whose name is needed is called `exported_` and that, as Prometheus does.
+        """
+        added = {PIPELINE: self._pipeline.name}
         if NAME in source:
-            found.setdefault(METRIC, source[NAME])
-        return found | {"pipeline": self._pipeline.name}
+            added[METRIC] = source[NAME]
+        needed = {*added, FEATURE} if self._several else added.keys()
+        found = {_free(key, needed, source): value for key, value in source.items() if key != NAME}
+        return found | added
 
     def by_point(
         self, name: str, times: Stamps, labels: Sequence[Labels], values: Floats, written: Flags
@@ -64,7 +70,7 @@ class Writer:
 
     def no_data(self, now: np.datetime64, missing: bool) -> Samples:
         """Return the sample that says whether there was no data, for pipelines that alert on it."""
-        labels = {NAME: self._pipeline.series_name(NO_DATA), "pipeline": self._pipeline.name}
+        labels = {NAME: self._pipeline.series_name(NO_DATA), PIPELINE: self._pipeline.name}
         return Samples(labels, np.array([now], "datetime64[ns]"), np.array([float(missing)]))
 
     def _samples(
@@ -81,6 +87,15 @@ class Writer:
         for column in np.flatnonzero(there.any(axis=0)).tolist():
             rows = there[:, column]
             yield Samples({**labels[column], NAME: given}, times[rows], rounded[rows, column])
+
+
+def _free(key: str, needed: Collection[str], source: Labels) -> str:
+    """Return a label's name, made longer until it is neither needed nor another label's."""
+    if key not in needed:
+        return key
+    while key in needed or key in source:
+        key = f"exported_{key}"
+    return key
 
 
 def significant(values: Floats) -> Floats:

@@ -439,3 +439,10 @@ def test_the_alert_budget_is_about_what_normal_rows_cost(shape: str, fitted: Fit
     moving = [i for i in range(N_SERIES) if i != CONSTANT]
     found = sum(len(runs(flags[:, i])) for i in moving)
     assert found < 2.5 * len(moving) * n / BUDGET
+
+
+def test_a_memory_that_was_cut_short_is_refused_in_a_sentence() -> None:
+    content = Memory({(("host", "a"),): 1.0}).dump()
+    for broken in (content[: len(content) // 2], b"", b"PK\x05\x06" + bytes(10), bytes(100)):
+        with pytest.raises(BundleError, match="memory cannot be read"):
+            Memory.load(broken)

@@ -5,9 +5,9 @@ import sqlite3
 
 import numpy as np
 import pytest
-from pipeline_site import STEP, TRAINED, Site, daily, stamp
+from pipeline_site import QUERY, START, STEP, TRAINED, Site, daily, stamp
 
-from anomaliz.core.errors import AnomalizError, SourceError, StoreError
+from anomaliz.core.errors import AnomalizError, DataError, SourceError, StoreError
 from anomaliz.pipelines.scoring import MOST_STAMPS
 from anomaliz.pipelines.work import work
 
@@ -140,6 +140,19 @@ def test_no_data_is_said_and_counted_and_never_written_as_normal(trained: Site) 
     put_back(trained, rows)
     back = trained.run("score", TRAINED + 24 * STEP)
     assert (back.report.status, back.report.points) == ("ok", 24)
+
+
+def test_a_pipeline_whose_samples_always_come_late_begins_with_the_newest_there_is(trained: Site) -> None:
+    last = TRAINED + 8 * STEP
+    for i in range(3):
+        now = last + i * STEP
+        rows = without(trained, *(now - late * STEP for late in range(1, 6)))
+        report = trained.run("score", now).report
+        put_back(trained, rows)
+        # The newest point of a run is six steps old when the run begins.
+        assert (report.status, report.points) == ("no_data", 1)
+        assert report.data_age == pytest.approx(6 * 300)
+    assert list(trained.lines()) == [stamp(last + (i - 6) * STEP) for i in range(3)]
 
 
 def test_a_missing_newest_point_is_no_data_though_others_are_scored(trained: Site) -> None:
@@ -329,3 +342,113 @@ def test_a_damaged_file_of_what_was_read_is_read_again(trained: Site) -> None:
     (file,) = (trained.settings.pipelines.folder / "context").glob("*.npz")
     file.write_bytes(file.read_bytes()[:1000])
     assert trained.run("score", TRAINED + STEP).report.points == 1
+
+
+def test_a_late_point_is_written_with_all_that_is_said_of_it(trained: Site) -> None:
+    rows = without(trained, TRAINED + 2 * STEP)
+    for i in range(5):
+        trained.run("score", TRAINED + i * STEP)
+    put_back(trained, rows)
+    trained.run("score", TRAINED + 5 * STEP)
+    for name in ("expected", "expected_lower", "expected_upper", "anomaly"):
+        assert trained.lines(name).keys() == trained.lines().keys()
+
+
+def test_expected_values_follow_a_changed_horizon_and_each_stamp_has_one(trained: Site) -> None:
+    trained.run("score", TRAINED)
+    for i, horizon in enumerate(("15m", "15m", "10m", 0, 0, 0, 0, "5m"), start=1):
+        trained.define(prediction_horizon=horizon)
+        trained.run("score", TRAINED + i * STEP)
+    # `lines` fails where a stamp has two.
+    assert sorted(trained.lines("expected")) == [stamp(TRAINED + i * STEP) for i in range(-1, 9)]
+
+
+def test_of_a_series_that_appears_no_expected_value_is_left_out(site: Site) -> None:
+    site.insert(START + np.arange(7 * 288 - 200) * STEP, daily(7 * 288 - 200, seed=3), host="b")
+    site.define(prediction_horizon="15m")
+    site.run("train", TRAINED)
+    site.run("score", TRAINED)
+    site.insert(TRAINED + np.arange(3, 20) * STEP, daily(17, seed=3), host="b")
+    for i in range(1, 20):
+        site.run("score", TRAINED + i * STEP)
+    scored = site.lines(host="b").keys()
+    assert scored
+    assert scored <= site.lines("expected", host="b").keys()
+
+
+def of_metric(name: str) -> str:
+    """Return a query for the samples of a metric, under the name that all have."""
+    return QUERY.replace("metric_name,", "'load' AS metric_name,") + f" AND metric_name = '{name}'"
+
+
+def test_a_pipeline_that_reads_something_else_waits_for_a_model_and_leaves_no_stamp_out(site: Site) -> None:
+    site.insert(START + np.arange(8 * 288) * STEP, 1000 * daily(8 * 288, seed=6), metric="other")
+    site.define(query=of_metric("load"))
+    site.run("train", TRAINED)
+    site.run("score", TRAINED + 2 * STEP)
+    site.define(query=of_metric("other"))
+    with pytest.raises(DataError, match="train it first"):
+        site.run("score", TRAINED + 3 * STEP)
+    site.run("train", TRAINED + 3 * STEP)
+    report = site.run("score", TRAINED + 4 * STEP).report
+    assert (report.points, report.anomalies) == (2, 0)
+    assert sorted(site.lines()) == [stamp(TRAINED + i * STEP) for i in (1, 2, 3)]
+
+
+def test_a_pipeline_whose_step_changes_goes_on_with_the_next_stamp_of_the_new_grid(trained: Site) -> None:
+    trained.run("score", TRAINED + STEP)
+    trained.define(step="10m", train={"window": "6d"})
+    trained.run("train", TRAINED + STEP)
+    trained.run("score", TRAINED + 2 * STEP)
+    trained.run("score", TRAINED + 6 * STEP)
+    assert sorted(trained.lines()) == [stamp(TRAINED + i * STEP) for i in (0, 2, 4)]
+
+
+def test_renamed_features_are_learnt_and_scored_anew(site: Site) -> None:
+    site.define(query=None, queries={"a": of_metric("load")}, detectors="series")
+    site.run("train", TRAINED)
+    site.run("score", TRAINED)
+    site.define(query=None, queries={"b": of_metric("load")}, detectors="series")
+    assert site.books.lacks_model(site.pipeline)
+    site.run("train", TRAINED)
+    site.run("score", TRAINED + STEP)
+    assert sorted(site.lines()) == [stamp(TRAINED - STEP), stamp(TRAINED)]
+
+
+def test_what_only_judges_otherwise_keeps_model_and_memory(trained: Site) -> None:
+    trained.run("score", TRAINED)
+    trained.define(direction="above", score={"threshold": 0.4}, jitter=10, prediction_horizon="5m")
+    assert not trained.books.lacks_model(trained.pipeline)
+
+
+def test_a_pipeline_whose_samples_always_come_late_begins_all_the_same(trained: Site) -> None:
+    rows = without(trained, *[TRAINED + i * STEP for i in range(288)])
+    first = trained.run("score", TRAINED + 2 * STEP).report
+    assert (first.status, first.points) == ("no_data", 1)
+    assert "score.delay" in first.message
+    put_back(trained, rows[:3])
+    trained.run("score", TRAINED + 4 * STEP)
+    assert sorted(trained.lines()) == [stamp(TRAINED + i * STEP) for i in range(-1, 3)]
+
+
+def test_catching_up_is_not_said_to_be_without_data(trained: Site) -> None:
+    trained.define(max_data_age="1h")
+    trained.run("score", TRAINED)
+    many = MOST_STAMPS + 12
+    trained.insert(TRAINED + np.arange(288, many) * STEP, daily(many - 288, seed=7))
+    reports = [trained.run("score", TRAINED + many * STEP).report for _ in range(2)]
+    assert [(one.status, one.points) for one in reports] == [("ok", MOST_STAMPS), ("ok", 12)]
+    assert "the next run goes on" in reports[0].message
+    assert len(trained.lines()) == many + 1
+
+
+def test_nothing_after_a_long_gap_is_left_out(trained: Site) -> None:
+    trained.run("score", TRAINED)
+    without(trained, *[TRAINED + i * STEP for i in range(288)])
+    begins, ends = MOST_STAMPS + 100, 2 * MOST_STAMPS + 300
+    trained.insert(TRAINED + np.arange(begins, ends) * STEP, daily(ends - begins, seed=8))
+    points = [trained.run("score", TRAINED + ends * STEP).report.points for _ in range(2)]
+    # After a gap longer than its memory, a model needs some rows before it can say something.
+    assert points[0] > 1500
+    assert points[1] == 200
+    assert stamp(TRAINED + (begins + 400) * STEP) in trained.lines()

@@ -16,7 +16,12 @@ def state(memory: Memory, written: Written, model: str = "one") -> PipelineState
 
 def written(flags: list[list[bool]], *hosts: str) -> Written:
     times = START + np.arange(len(flags)) * STEP
-    return Written(times, [{"host": host} for host in hosts], np.array(flags, np.bool_))
+    return Written(
+        times,
+        [{"host": host} for host in hosts],
+        np.array(flags, np.bool_),
+        np.full(len(hosts), np.datetime64("NaT"), "datetime64[ns]"),
+    )
 
 
 def test_memory_of_another_model_is_of_no_use_and_that_of_the_policies_stays() -> None:

@@ -1,9 +1,11 @@
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anomaliz.core.labels import NAME
+from anomaliz.core.labels import NAME, label_set
 from anomaliz.pipelines.definition import Pipeline
 from anomaliz.pipelines.writing import Writer, significant
 
@@ -40,8 +42,24 @@ def test_the_name_in_the_source_becomes_the_label_metric() -> None:
     }
 
 
-def test_a_label_metric_of_the_source_is_kept() -> None:
-    assert Writer(pipeline()).labels({NAME: "cpu", "metric": "mine"})["metric"] == "mine"
+def test_labels_of_the_source_that_have_our_names_are_kept_under_another() -> None:
+    source = {NAME: "cpu", "metric": "mine", "pipeline": "build", "exported_pipeline": "old"}
+    assert Writer(pipeline()).labels(source) == {
+        "metric": "cpu",
+        "exported_metric": "mine",
+        "pipeline": "load",
+        "exported_pipeline": "old",
+        "exported_exported_pipeline": "build",
+    }
+
+
+@given(st.sets(st.sampled_from([NAME, "pipeline", "metric", "feature", "exported_pipeline", "host"])))
+def test_series_with_different_labels_stay_different(keys: set[str]) -> None:
+    sources = [dict(zip(keys, values, strict=True)) for values in product(["a", "load"], repeat=len(keys))]
+    several = pipeline(query=None, queries={"a": "q", "b": "r"})
+    for writer in (Writer(pipeline()), Writer(several)):
+        written = {label_set(writer.labels(source)) for source in sources}
+        assert len(written) == len(sources)
 
 
 def test_only_what_is_to_be_written_is() -> None:

@@ -78,7 +78,7 @@ class Daemon:
         self.defining = threading.Lock()
         """Held by who changes the stored definitions."""
         self._listeners: list[Listener] = []
-        self._first_trainings = FirstTrainings(self._lacks_model)
+        self._first_trainings = FirstTrainings(self._books.lacks_model)
         self._changing = threading.Lock()
         self._wake = threading.Event()
         self._reload_asked = threading.Event()
@@ -149,7 +149,7 @@ class Daemon:
         """
         with self._changing:
             definitions = self.catalogue.load()
-            self._first_trainings.follow(definitions.pipelines, self.definitions.pipelines)
+            self._first_trainings.follow(definitions.pipelines)
             self._follow(definitions)
             self._books.redefine(definitions)
             self._telling.define(definitions.pipelines)
@@ -271,9 +271,6 @@ class Daemon:
             raise StoreError(
                 f"the schedule cannot be written ({type(error).__name__}): see to the store"
             ) from error
-
-    def _lacks_model(self, pipeline: Pipeline) -> bool:
-        return pipeline.bundle is None and not self.store.models(pipeline.name)
 
     def _flush(self) -> None:
         """Wait for sinks as long as a shutdown may take: what has not arrived lies in their queues."""

@@ -10,9 +10,6 @@ from anomaliz.pipelines.outcome import Report
 
 logger = logging.getLogger(__name__)
 
-LEARNT_FROM = ("query", "queries", "source", "step_ns", "group_by", "detectors")
-"""What a model is of no use after, when it changes."""
-
 
 class FirstTrainings:
     """Knows who waits, and when a training that failed is tried again. Threads may share it."""
@@ -23,17 +20,10 @@ class FirstTrainings:
         self._backoff = Backoff()
         self._lock = threading.Lock()
 
-    def follow(self, pipelines: Sequence[Pipeline], before: Sequence[Pipeline] = ()) -> None:
-        """Wait for those of `pipelines` that have no model, or one of what they were `before`."""
-        known = {pipeline.name: pipeline for pipeline in before}
+    def follow(self, pipelines: Sequence[Pipeline]) -> None:
+        """Wait for those of `pipelines` that have no model for what they read now."""
         with self._lock:
-            self._waiting = {
-                pipeline.name: pipeline
-                for pipeline in pipelines
-                if pipeline.name in self._waiting
-                or self._lacks_model(pipeline)
-                or _learns_anew(known.get(pipeline.name), pipeline)
-            }
+            self._waiting = {one.name: one for one in pipelines if self._lacks_model(one)}
             for name in self._waiting:
                 self._backoff.forget(name)
 
@@ -55,9 +45,3 @@ class FirstTrainings:
             seconds = self._backoff.failed(name)
         logger.warning("first training is tried again", extra={"pipeline": name, "in_seconds": seconds})
         return False
-
-
-def _learns_anew(before: Pipeline | None, now: Pipeline) -> bool:
-    if before is None or now.bundle is not None:
-        return False
-    return any(getattr(before, key) != getattr(now, key) for key in LEARNT_FROM)

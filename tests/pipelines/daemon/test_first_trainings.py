@@ -28,34 +28,17 @@ def test_who_lacks_a_model_waits_until_a_training_succeeds() -> None:
     assert not trainings.ended(report("new", "ok"))
 
 
-def test_another_query_is_learnt_anew_and_waits_through_further_reloads() -> None:
-    trainings = FirstTrainings(lambda _: False)
-    before, now = [pipeline("cpu")], [pipeline("cpu", query="down")]
-    trainings.follow(now, before)
-    assert names(trainings) == ["cpu"]
-    trainings.follow(now, now)
-    assert names(trainings) == ["cpu"]
-    trainings.follow([], now)
-    assert names(trainings) == []
-
-
-def test_another_schedule_or_policy_needs_no_training() -> None:
-    trainings = FirstTrainings(lambda _: False)
-    trainings.follow(
-        [pipeline("cpu", schedule="0 * * * *", direction="above", step=60)], [pipeline("cpu", step=60)]
-    )
-    assert names(trainings) == []
-
-
-def test_a_schedule_that_changes_the_step_needs_one() -> None:
-    trainings = FirstTrainings(lambda _: False)
-    trainings.follow([pipeline("cpu", schedule="*/5 * * * *")], [pipeline("cpu")])
-    assert names(trainings) == ["cpu"]
+def test_who_lacks_a_model_for_what_it_reads_now_waits_through_further_reloads() -> None:
+    trainings = FirstTrainings(lambda one: one.query == "down")
+    now = [pipeline("cpu", query="down")]
+    for definitions, waiting in (([pipeline("cpu")], []), (now, ["cpu"]), (now, ["cpu"]), ([], [])):
+        trainings.follow(definitions)
+        assert names(trainings) == waiting
 
 
 def test_a_reload_has_what_failed_tried_at_once() -> None:
     trainings = FirstTrainings(lambda _: True)
     trainings.follow([pipeline("cpu")])
     trainings.ended(report("cpu", "failed"))
-    trainings.follow([pipeline("cpu")], [pipeline("cpu")])
+    trainings.follow([pipeline("cpu")])
     assert names(trainings) == ["cpu"]
