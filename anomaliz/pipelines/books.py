@@ -3,8 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from threading import Lock
+from dataclasses import replace
 from typing import Self
 
 import numpy as np
@@ -12,22 +11,13 @@ import numpy as np
 from anomaliz.config.settings import Settings
 from anomaliz.core.errors import AnomalizError, ConfigError, SourceError
 from anomaliz.pipelines.definition import Definitions, Pipeline
+from anomaliz.pipelines.open_sinks import OpenSinks
 from anomaliz.pipelines.outcome import Kind, Outcome, Report, TrainedModel, is_of
-from anomaliz.pipelines.systems import SinkSettings, open_sink
 from anomaliz.pipelines.times import ceiling, floor, utc_now
 from anomaliz.pipelines.work import Task, work
 from anomaliz.sinks.remote_write import RemoteWriteSink
 from anomaliz.sinks.sink import Samples, Sink
 from anomaliz.store.database import Store
-
-
-@dataclass(frozen=True)
-class _Open:
-    """A sink that is open, what it was opened with, and a lock for who writes: one thread at a time."""
-
-    settings: SinkSettings
-    sink: Sink
-    lock: Lock = field(default_factory=Lock)
 
 
 class Books:
@@ -37,8 +27,7 @@ class Books:
         self.store = store
         self._definitions = definitions
         self._settings = settings
-        self._sinks: dict[str, _Open] = {}
-        self._lock = Lock()
+        self._sinks = OpenSinks(settings.pipelines.folder)
 
     @classmethod
     @contextmanager
@@ -124,9 +113,8 @@ class Books:
         if not samples:
             return
         for name, settings in self._definitions.sinks_of(pipeline).items():
-            known = self._sink(name, settings)
-            with known.lock:
-                known.sink.write(samples)
+            with self._sinks.taken(name, settings) as sink:
+                sink.write(samples)
 
     def flush(self) -> None:
         """Return when all that was written has arrived; SourceError where it has not in time."""
@@ -144,28 +132,13 @@ class Books:
 
     def sinks(self) -> dict[str, Sink]:
         """Return the sinks that are open, by name."""
-        with self._lock:
-            return {name: known.sink for name, known in self._sinks.items()}
+        return self._sinks.now()
 
     def redefine(self, definitions: Definitions) -> None:
         """Go on with other definitions: sinks that are others now are closed."""
-        with self._lock:
-            self._definitions = definitions
-            for name, known in list(self._sinks.items()):
-                if definitions.sinks.get(name) != known.settings:
-                    known.sink.close()
-                    del self._sinks[name]
+        self._definitions = definitions
+        self._sinks.keep(definitions.sinks)
 
     def close(self) -> None:
         """Let go of the sinks; the store stays open."""
-        with self._lock:
-            for known in self._sinks.values():
-                known.sink.close()
-            self._sinks.clear()
-
-    def _sink(self, name: str, settings: SinkSettings) -> _Open:
-        with self._lock:
-            if name not in self._sinks:
-                sink = open_sink(name, settings, self._settings.pipelines.folder)
-                self._sinks[name] = _Open(settings, sink)
-            return self._sinks[name]
+        self._sinks.close()

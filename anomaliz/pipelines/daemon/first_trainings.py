@@ -38,10 +38,13 @@ class FirstTrainings:
         with self._lock:
             if name not in self._waiting:
                 return False
-            if report.status == "ok":
+            # One that began before the definition changed is of no use to it.
+            if report.status == "ok" and not self._lacks_model(self._waiting[name]):
                 self._backoff.forget(name)
                 del self._waiting[name]
                 return True
+            if report.status == "ok":
+                return False
             seconds = self._backoff.failed(name)
         logger.warning("first training is tried again", extra={"pipeline": name, "in_seconds": seconds})
         return False

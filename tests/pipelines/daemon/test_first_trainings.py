@@ -18,12 +18,15 @@ def names(trainings: FirstTrainings) -> list[str]:
 
 
 def test_who_lacks_a_model_waits_until_a_training_succeeds() -> None:
-    trainings = FirstTrainings(lambda one: one.name == "new")
+    lacking = {"new"}
+    trainings = FirstTrainings(lambda one: one.name in lacking)
     trainings.follow([pipeline("new"), pipeline("old")])
     assert names(trainings) == ["new"]
     assert not trainings.ended(report("old", "ok"))
     assert not trainings.ended(report("new", "failed"))
     assert names(trainings) == []  # for a minute
+    assert not trainings.ended(report("new", "ok"))  # of an older definition
+    lacking.clear()
     assert trainings.ended(report("new", "ok"))
     assert not trainings.ended(report("new", "ok"))
 
