@@ -22,6 +22,8 @@ from anomaliz.pipelines.work import Task, model_of, work
 DAY = np.timedelta64(1, "D")
 HALVINGS = 24
 """Of the interval of thresholds, until the one that is looked for is known to seven digits."""
+LEVELS = 32
+"""Thresholds that are tried first."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class Suggestion:
     threshold: float
     alerts: int
     """That it would have raised."""
+    kept: bool
+    """Whether these are no more than wanted: policies may alert whatever the threshold."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,17 +107,45 @@ class Backtest:
         return [self._day(str(day), days == day) for day in np.unique(days)]
 
     def suggestion(self, wanted: float) -> Suggestion:
-        """Return the lowest threshold that raises at most `wanted` alerts a day."""
+        """Return the lowest threshold that raises at most `wanted` alerts a day, and so does any above it.
+
+        Where all do, that with most alerts: below it they only grow together. Where none does, the highest.
+        """
         allowed = wanted * self.n_days
-        low, high = 0.0, 1.0
+        best = high = 1.0
+        most = self._alerts(high)
+        for low in self._levels():
+            alerts = self._alerts(low)
+            if alerts > allowed:
+                return self._suggested(wanted, self._lowest(low, high, allowed))
+            if alerts > most:
+                best, most = low, alerts
+            high = low
+        return self._suggested(wanted, best)
+
+    def _levels(self) -> Sequence[float]:
+        """Return scores to try as thresholds, from the highest on, closer together at the top."""
+        scores = self.verdicts.score[self.verdicts.scored]
+        scores = np.sort(scores[scores > 0])[::-1]
+        if not len(scores):
+            return []
+        ranks = np.geomspace(1, len(scores), LEVELS).astype(np.intp) - 1
+        return [float(score) for score in np.unique(scores[ranks])[::-1]]
+
+    def _lowest(self, low: float, high: float, allowed: float) -> float:
+        """Return a threshold between one that raises too many alerts and one that does not."""
         for _ in range(HALVINGS):
             middle = (low + high) / 2
             if self._alerts(middle) > allowed:
                 low = middle
             else:
                 high = middle
-        threshold = min(float(np.ceil(high * 1e4) / 1e4), 1.0)
-        return Suggestion(wanted, threshold, self._alerts(threshold))
+        return high
+
+    def _suggested(self, wanted: float, threshold: float) -> Suggestion:
+        threshold = min(float(np.ceil(threshold * 1e4) / 1e4), 1.0)
+        alerts = self._alerts(threshold)
+        return Suggestion(wanted, threshold, alerts, alerts <= wanted * self.n_days)
 
     def _day(self, day: str, rows: Flags) -> Day:
         decisions = self.decisions

@@ -31,9 +31,10 @@ def report(result: dict[str, Any]) -> str:
     ]
     lines += [_day(day) for day in result["days"]]
     if suggested := result["suggestion"]:
+        few = "for at most" if suggested["kept"] else "no threshold gives at most"
         lines += [
             "",
-            f"for at most {suggested['wanted']:g} alerts a day, "
+            f"{few} {suggested['wanted']:g} alerts a day, "
             f"score.threshold: {suggested['threshold']:.4f} ({_alerts(suggested['alerts'])} in this time)",
         ]
     return "\n".join(lines)

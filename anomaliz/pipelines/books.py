@@ -3,32 +3,21 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from threading import Lock
+from dataclasses import replace
 from typing import Self
 
 import numpy as np
 
 from anomaliz.config.settings import Settings
-from anomaliz.core.errors import AnomalizError, ConfigError
+from anomaliz.core.errors import AnomalizError, ConfigError, SourceError
 from anomaliz.pipelines.definition import Definitions, Pipeline
+from anomaliz.pipelines.open_sinks import OpenSinks
 from anomaliz.pipelines.outcome import Kind, Outcome, Report, TrainedModel, is_of
-from anomaliz.pipelines.systems import SinkSettings, open_sink
 from anomaliz.pipelines.times import ceiling, floor, utc_now
 from anomaliz.pipelines.work import Task, work
+from anomaliz.sinks.remote_write import RemoteWriteSink
 from anomaliz.sinks.sink import Samples, Sink
 from anomaliz.store.database import Store
-
-
-@dataclass(eq=False)
-class _Open:
-    """A sink that is open, what it was opened with, and who writes: one thread at a time."""
-
-    settings: SinkSettings
-    sink: Sink
-    turn: Lock = field(default_factory=Lock)
-    writers: int = 0
-    """Threads that write, or wait for their turn."""
 
 
 class Books:
@@ -38,19 +27,18 @@ class Books:
         self.store = store
         self._definitions = definitions
         self._settings = settings
-        self._sinks: dict[str, _Open] = {}
-        self._retired: list[_Open] = []
-        self._lock = Lock()
+        self._sinks = OpenSinks(settings.pipelines.folder)
 
     @classmethod
     @contextmanager
     def opened(cls, definitions: Definitions, settings: Settings) -> Iterator[Self]:
-        """Give the books of a block; what was written in it has arrived when it ends well."""
+        """Give the books of a block; what was written in it has arrived, and was taken, when it ends well."""
         store = Store(settings.pipelines.store.get_secret_value())
         books = cls(store, definitions, settings)
         try:
             yield books
             books.flush()
+            books.require_taken()
         finally:
             books.close()
             store.close()
@@ -96,7 +84,7 @@ class Books:
         first, last = ceiling(start, step), min(ceiling(end, step), floor(now, step))
         if last <= first:
             raise ConfigError(
-                "there is nothing between --from and --to: give a start before the end, in the past"
+                "there is nothing to score from start to end: give a start before the end, in the past"
             )
         source = self._definitions.source_of(pipeline)
         return Task("backfill", pipeline, source, self._settings, now, start=first, end=last)
@@ -125,7 +113,7 @@ class Books:
         if not samples:
             return
         for name, settings in self._definitions.sinks_of(pipeline).items():
-            with self._taken(name, settings) as sink:
+            with self._sinks.taken(name, settings) as sink:
                 sink.write(samples)
 
     def flush(self) -> None:
@@ -133,47 +121,24 @@ class Books:
         for sink in self.sinks().values():
             sink.flush()
 
+    def require_taken(self) -> None:
+        """Raise SourceError where a sink's server refused samples, which are lost then."""
+        for name, sink in self.sinks().items():
+            if isinstance(sink, RemoteWriteSink) and sink.dropped:
+                raise SourceError(
+                    f"{sink.dropped:,} samples are lost, since sink {name} refused them: {sink.refusal}; "
+                    "mend that, and write them by a backfill"
+                )
+
     def sinks(self) -> dict[str, Sink]:
         """Return the sinks that are open, by name."""
-        with self._lock:
-            return {name: known.sink for name, known in self._sinks.items()}
+        return self._sinks.now()
 
     def redefine(self, definitions: Definitions) -> None:
         """Go on with other definitions: sinks that are others now are closed."""
-        with self._lock:
-            self._definitions = definitions
-            for name, known in list(self._sinks.items()):
-                if definitions.sinks.get(name) != known.settings:
-                    self._retired.append(self._sinks.pop(name))
-            self._close_retired()
+        self._definitions = definitions
+        self._sinks.keep(definitions.sinks)
 
     def close(self) -> None:
         """Let go of the sinks; the store stays open."""
-        with self._lock:
-            for known in (*self._retired, *self._sinks.values()):
-                known.sink.close()
-            self._sinks.clear()
-            self._retired.clear()
-
-    @contextmanager
-    def _taken(self, name: str, settings: SinkSettings) -> Iterator[Sink]:
-        """Give a sink to write to alone; it is not closed before the end, whatever is defined meanwhile."""
-        with self._lock:
-            if name not in self._sinks:
-                sink = open_sink(name, settings, self._settings.pipelines.folder)
-                self._sinks[name] = _Open(settings, sink)
-            known = self._sinks[name]
-            known.writers += 1
-        try:
-            with known.turn:
-                yield known.sink
-        finally:
-            with self._lock:
-                known.writers -= 1
-                self._close_retired()
-
-    def _close_retired(self) -> None:
-        """Close the sinks that are not defined any more, once nobody writes to them."""
-        for known in [one for one in self._retired if not one.writers]:
-            known.sink.close()
-            self._retired.remove(known)
+        self._sinks.close()

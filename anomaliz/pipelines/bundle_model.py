@@ -21,6 +21,7 @@ from anomaliz.core.types import Floats, Stamps
 from anomaliz.core.verdict import ScoringState, Status, Verdicts
 from anomaliz.detection.profile import WINDOW_PROFILE
 from anomaliz.detection.series_profile import SERIES_PROFILE
+from anomaliz.pipelines.definition import VALUE
 
 logger = logging.getLogger(__name__)
 
@@ -104,9 +105,10 @@ class BundleModel:
         if len(features) == len(self.bundle.features) == 1:
             return np.zeros(1, np.intp)
         if sorted(features) != sorted(self.bundle.features):
+            has = "one query" if features == (VALUE,) else f"the queries {', '.join(features)}"
             raise DataError(
                 f"bundle {self.bundle.name} takes the features {', '.join(self.bundle.features)} and the "
-                f"pipeline has {', '.join(features)}: name its queries after them"
+                f"pipeline has {has}: give a query for each of them, by its name"
             )
         return np.array([features.index(feature) for feature in self.bundle.features], np.intp)
 

@@ -1,13 +1,16 @@
-"""The dry run: every system is asked, every query runs once, nothing is written."""
+"""The dry run: systems are asked, queries run once, bundles judge what they give; nothing is written."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from anomaliz.config.settings import Settings
 from anomaliz.core.errors import AnomalizError
 from anomaliz.core.labels import series_name
 from anomaliz.core.panel import Panel
+from anomaliz.pipelines.bundle_model import BundleModel
 from anomaliz.pipelines.definition import Definitions, Pipeline
 from anomaliz.pipelines.reading import read_panel
 from anomaliz.pipelines.systems import open_sink, open_source
@@ -42,8 +45,11 @@ class Checked:
         if not panel.labels:
             yield "no data: nothing would be written, and the run would say no_data"
             return
-        there = panel.present.mean()
-        yield f"{len(panel.labels)} series, {len(panel)} stamps, {there:.0%} of the points there"
+        missing = np.isnan(panel.values)
+        yield f"{len(panel.labels)} series, {len(panel)} stamps, {1 - missing.mean():.0%} of the points there"
+        for i, feature in enumerate(panel.features):
+            if missing[:, :, i].all():
+                yield f"no data from the query of {feature}: check it, or leave it out"
         yield from _frame(panel).splitlines()
         yield "would write, for each series:"
         yield from _written(self.pipeline, panel)
@@ -53,10 +59,12 @@ def check(definitions: Definitions, settings: Settings) -> Iterator[Checked]:
     """Yield what each pipeline's dry run finds."""
     sinks = {name: _fault_of_sink(definitions, name, settings.pipelines.folder) for name in definitions.sinks}
     for pipeline in definitions.pipelines:
-        yield _checked(definitions, pipeline, sinks)
+        yield _checked(definitions, pipeline, sinks, settings)
 
 
-def _checked(definitions: Definitions, pipeline: Pipeline, sinks: dict[str, str | None]) -> Checked:
+def _checked(
+    definitions: Definitions, pipeline: Pipeline, sinks: dict[str, str | None], settings: Settings
+) -> Checked:
     faults = [fault for name in definitions.sinks_of(pipeline) if (fault := sinks[name])]
     panel = None
     try:
@@ -68,6 +76,8 @@ def _checked(definitions: Definitions, pipeline: Pipeline, sinks: dict[str, str 
             panel = read_panel(source, pipeline, end - stamps * pipeline.step_ns, end)
         finally:
             source.close()
+        if pipeline.bundle is not None:
+            BundleModel.load(pipeline.bundle, settings).score(panel, 1, None)
     except AnomalizError as error:
         faults.insert(0, str(error))
     return Checked(pipeline, faults, panel)

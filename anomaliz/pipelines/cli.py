@@ -52,6 +52,8 @@ def check(file: FileArgument, config: ConfigOption = None) -> None:
     from anomaliz.pipelines.check import check as check_all
 
     definitions, settings = _read(file, config)
+    if not definitions.pipelines:
+        raise ConfigError(f"{file} defines no pipelines: write 'pipelines:' and a list of them")
     faults = 0
     for found in check_all(definitions, settings):
         typer.echo(found.text())

@@ -84,8 +84,10 @@ def _found(
 def _newest(scoring: Scoring, source: Source, until: np.datetime64) -> tuple[Interval, Panel]:
     """Return the newest stamp that has a sample: where samples come late, that is not the last one."""
     interval, panel = _from(scoring, source, until - scoring.step - scoring.lateness, until)
-    there = _sampled(panel.since(interval.watermark))
+    there = _sampled(panel)
     newest = there[-1] if len(there) else until - scoring.step
+    if newest < interval.watermark:
+        return _from(scoring, source, newest, until)
     return Interval(newest, newest, until), panel
 
 

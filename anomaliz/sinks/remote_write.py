@@ -72,6 +72,8 @@ class RemoteWriteSink:
         """Samples that the server took."""
         self.dropped = 0
         """Samples that the server refused."""
+        self.refusal = ""
+        """What the server said when it last refused samples; empty where it has not."""
         self.retries = 0
         """Requests that had to be sent again."""
         self._thread = Thread(target=self._run, name="remote write", daemon=True)
@@ -178,7 +180,7 @@ class RemoteWriteSink:
         A half is done with before the next one is sent: within a series, time goes forward.
         """
         waiting: list[list[EncodedSeries]] = []
-        divisions = 0
+        divisions = lost = 0
         while True:
             divisible = _is_divisible(answer) and divisions < MOST_DIVISIONS
             parts = halves(refused, answer.text) if divisible else None
@@ -186,7 +188,8 @@ class RemoteWriteSink:
                 divisions += 1
                 waiting += reversed(parts)
             else:
-                self._drop(_count(refused), answer)
+                lost += _count(refused)
+                reason = answer
             while waiting:
                 part = waiting.pop()
                 answer = self._post(self._compress(encode_request(part)))
@@ -195,17 +198,14 @@ class RemoteWriteSink:
                     break
                 self.sent += _count(part)
             else:
-                return
+                break
+        if lost:
+            self._drop(lost, reason)
 
     def _drop(self, n_samples: int, answer: Answer) -> None:
         self.dropped += n_samples
-        logger.error(
-            "%s refuses %d samples, they are lost: HTTP %d (%s)",
-            self._settings.url,
-            n_samples,
-            answer.status,
-            answer.text[:200],
-        )
+        self.refusal = f"HTTP {answer.status} ({answer.text[:200].strip()})"
+        logger.error("%s refuses %d samples, they are lost: %s", self._settings.url, n_samples, self.refusal)
 
     def _post(self, request: bytes) -> Answer:
         """Return the server's answer, however long it takes to be one."""

@@ -65,7 +65,7 @@ def test_a_sink_that_is_defined_anew_is_closed_after_what_is_being_written_to_it
         fcntl.flock(file, fcntl.LOCK_EX)
         writing = pool.submit(write)
         assert begun.wait(10)
-        while not site.books._sinks["file"].writers:
+        while not site.books._sinks._open["file"].lock.locked():
             threading.Event().wait(0.01)
         content = json.loads(site.file.read_text())
         content["sinks"]["file"]["path"] = str(site.folder / "other.jsonl")

@@ -141,7 +141,7 @@ def test_features_are_matched_by_name(model: BundleModel, panel: Panel) -> None:
     np.testing.assert_array_equal(found.contributions, there.contributions[..., ::-1])
     assert found.features == turned.features
     other = Panel(panel.times, panel.values, panel.labels, ("cpu", "memory", "disk"))
-    with pytest.raises(DataError, match=r"takes the features .*: name its queries after them"):
+    with pytest.raises(DataError, match=r"takes the features .*: give a query for each of them, by its name"):
         model.score(other, 1, None)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pipeline_site import STEP, TRAINED, Site, daily, stamp
+from scripted_server import serving, status
 
 
 def environment(site: Site) -> dict[str, str]:
@@ -68,6 +69,32 @@ def test_check_names_what_is_wrong_and_fails(site: Site) -> None:
     assert "1 of 1 pipelines cannot run" in done.stderr
 
 
+@pytest.mark.usefixtures("now")
+def test_check_names_a_query_that_gives_nothing(site: Site) -> None:
+    query = json.loads(site.file.read_text())["pipelines"][0]["query"]
+    site.define(query=None, queries={"load": query, "other": f"{query} AND host = 'none'"})
+    said = run(site, "check", site.file).stdout
+    assert "1 series, 12 stamps, 50% of the points there" in said
+    assert "no data from the query of other: check it, or leave it out" in said
+
+
+@pytest.mark.usefixtures("now")
+def test_check_tries_the_bundle(site: Site, bundle_dir: Path) -> None:
+    site.define(bundle="nowhere")
+    done = run(site, "check", site.file, code=1)
+    assert "error: nowhere is not a complete bundle" in done.stdout
+    site.define(bundle=str(bundle_dir))
+    done = run(site, "check", site.file, code=1)
+    assert "the pipeline has one query: give a query for each of them, by its name" in done.stdout
+
+
+def test_a_file_without_pipelines_is_nothing_to_check(site: Site) -> None:
+    site.file.write_text("sources: {a: {type: prometheus}}")
+    done = run(site, "check", site.file, code=1)
+    assert done.stderr.startswith("error: ")
+    assert "defines no pipelines: write 'pipelines:' and a list of them" in done.stderr
+
+
 def test_check_says_no_data(site: Site) -> None:
     assert "no data" in run(site, "check", site.file).stdout
 
@@ -99,6 +126,19 @@ def test_backfill_writes_every_point_and_a_second_time_nothing(site: Site) -> No
     assert list(site.lines()) == [stamp(TRAINED + i * STEP) for i in range(144)]
     run(site, *asked)
     assert site.written.read_bytes() == before
+
+
+def test_a_backfill_that_the_server_refuses_fails_and_says_why_in_one_line(site: Site) -> None:
+    with serving(status(400, "too old sample")) as server:
+        definitions = json.loads(site.file.read_text())
+        definitions["sinks"] = {"server": {"type": "remote_write", "url": server.url}}
+        site.file.write_text(json.dumps(definitions))
+        asked = ("backfill", site.file, "load", "--from", "2026-03-09", "--to", "2026-03-09T02:00")
+        done = run(site, *asked, code=1)
+    refused = [line for line in done.stderr.splitlines() if "refuse" in line]
+    assert len(refused) == 2
+    assert refused[0].endswith("refuses 120 samples, they are lost: HTTP 400 (too old sample)")
+    assert refused[1].startswith("error: 120 samples are lost, since sink server refused them: HTTP 400 (")
 
 
 def test_backfill_leaves_the_pipelines_own_progress_alone(site: Site) -> None:
@@ -141,7 +181,7 @@ def test_backtest_tells_days_and_the_threshold_for_a_budget(site: Site, tmp_path
     [
         ("2026-03-10", "2026-03-09", "--to 2026-03-09 must be after --from 2026-03-10"),
         ("yesterday", "2026-03-09", "--from must be a time such as 2026-01-05T08:00Z, got 'yesterday'"),
-        ("2126-03-09", "2126-03-10", "there is nothing between --from and --to"),
+        ("2126-03-09", "2126-03-10", "there is nothing to score from start to end"),
     ],
 )
 def test_bad_times_are_refused(site: Site, start: str, end: str, message: str) -> None:

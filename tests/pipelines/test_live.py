@@ -142,6 +142,19 @@ def test_no_data_is_said_and_counted_and_never_written_as_normal(trained: Site) 
     assert (back.report.status, back.report.points) == ("ok", 24)
 
 
+def test_a_pipeline_whose_samples_always_come_late_begins_with_the_newest_there_is(trained: Site) -> None:
+    last = TRAINED + 8 * STEP
+    for i in range(3):
+        now = last + i * STEP
+        rows = without(trained, *(now - late * STEP for late in range(1, 6)))
+        report = trained.run("score", now).report
+        put_back(trained, rows)
+        # The newest point of a run is six steps old when the run begins.
+        assert (report.status, report.points) == ("no_data", 1)
+        assert report.data_age == pytest.approx(6 * 300)
+    assert list(trained.lines()) == [stamp(last + (i - 6) * STEP) for i in range(3)]
+
+
 def test_a_missing_newest_point_is_no_data_though_others_are_scored(trained: Site) -> None:
     trained.run("score", TRAINED)
     without(trained, TRAINED + 2 * STEP)

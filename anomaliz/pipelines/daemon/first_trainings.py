@@ -21,7 +21,7 @@ class FirstTrainings:
         self._lock = threading.Lock()
 
     def follow(self, pipelines: Sequence[Pipeline]) -> None:
-        """Wait for those of `pipelines` that have no model, or one of an older definition."""
+        """Wait for those of `pipelines` that have no model for what they read now."""
         with self._lock:
             self._waiting = {one.name: one for one in pipelines if self._lacks_model(one)}
             for name in self._waiting:
@@ -38,13 +38,16 @@ class FirstTrainings:
         with self._lock:
             if name not in self._waiting:
                 return False
-            if report.status == "ok":
+            # One that began before the definition changed is of no use to it.
+            if report.status == "ok" and not self._lacks_model(self._waiting[name]):
                 self._backoff.forget(name)
                 # A training that began before the definition changed is of no use to it.
                 if self._lacks_model(self._waiting[name]):
                     return False
                 del self._waiting[name]
                 return True
+            if report.status == "ok":
+                return False
             seconds = self._backoff.failed(name)
         logger.warning("first training is tried again", extra={"pipeline": name, "in_seconds": seconds})
         return False

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from anomaliz.config.refusal import MASK
+from anomaliz.config.refusal import MASK, masked
 from anomaliz.core.errors import ConfigError
 from anomaliz.core.suggestion import nearest
 from anomaliz.pipelines.loading.annotations import annotation_at, is_secret, model_in
@@ -92,7 +92,7 @@ class Subject:
     def _shown(self, steps: Steps) -> str:
         if self._is_secret(steps):
             return MASK
-        return shown(self.given(steps))
+        return masked(shown(self.given(steps)))
 
     def _is_secret(self, steps: Steps) -> bool:
         return any(is_secret(annotation_at(self.model, steps[:end])) for end in range(1, len(steps) + 1))

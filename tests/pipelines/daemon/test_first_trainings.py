@@ -28,30 +28,25 @@ class Models:
 
 
 def test_who_lacks_a_model_waits_until_a_training_succeeds() -> None:
-    models, new, old = Models(), pipeline("new"), pipeline("old", query="old")
-    models.of.add(old.fingerprint)
-    trainings = FirstTrainings(models.lacks)
-    trainings.follow([new, old])
+    lacking = {"new"}
+    trainings = FirstTrainings(lambda one: one.name in lacking)
+    trainings.follow([pipeline("new"), pipeline("old")])
     assert names(trainings) == ["new"]
     assert not trainings.ended(report("old", "ok"))
     assert not trainings.ended(report("new", "failed"))
     assert names(trainings) == []  # for a minute
-    models.of.add(new.fingerprint)
+    assert not trainings.ended(report("new", "ok"))  # of an older definition
+    lacking.clear()
     assert trainings.ended(report("new", "ok"))
     assert not trainings.ended(report("new", "ok"))
 
 
-def test_a_training_of_an_older_definition_is_not_the_first_of_the_new_one() -> None:
-    models, now = Models(), pipeline("cpu", query="down")
-    trainings = FirstTrainings(models.lacks)
-    trainings.follow([now])
-    models.of.add(pipeline("cpu").fingerprint)
-    assert not trainings.ended(report("cpu", "ok"))
-    assert names(trainings) == ["cpu"]
-    models.of.add(now.fingerprint)
-    assert trainings.ended(report("cpu", "ok"))
-    trainings.follow([])
-    assert names(trainings) == []
+def test_who_lacks_a_model_for_what_it_reads_now_waits_through_further_reloads() -> None:
+    trainings = FirstTrainings(lambda one: one.query == "down")
+    now = [pipeline("cpu", query="down")]
+    for definitions, waiting in (([pipeline("cpu")], []), (now, ["cpu"]), (now, ["cpu"]), ([], [])):
+        trainings.follow(definitions)
+        assert names(trainings) == waiting
 
 
 def test_a_reload_has_what_failed_tried_at_once() -> None:

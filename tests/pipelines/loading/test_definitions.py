@@ -259,6 +259,8 @@ class TestReferences:
         said = refused(file, text, {"T": ""})
         assert said.startswith("pipelines.yaml line 2: bearer_token of source main must have at least 1")
         assert said.endswith("got **********")
+        said = refused(file, "sources: {main: {type: prometheus, url: 'http://reader:sesame@x'}}")
+        assert said.endswith("give them as basic_auth, got 'http://reader:**********@x'")
 
 
 @pytest.mark.parametrize(
