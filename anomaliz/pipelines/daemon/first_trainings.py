@@ -41,9 +41,6 @@ class FirstTrainings:
             # One that began before the definition changed is of no use to it.
             if report.status == "ok" and not self._lacks_model(self._waiting[name]):
                 self._backoff.forget(name)
-                # A training that began before the definition changed is of no use to it.
-                if self._lacks_model(self._waiting[name]):
-                    return False
                 del self._waiting[name]
                 return True
             if report.status == "ok":

@@ -17,16 +17,6 @@ def names(trainings: FirstTrainings) -> list[str]:
     return [one.name for one in trainings.due()]
 
 
-class Models:
-    """Which fingerprints have a model."""
-
-    def __init__(self) -> None:
-        self.of: set[str] = set()
-
-    def lacks(self, one: Pipeline) -> bool:
-        return one.fingerprint not in self.of
-
-
 def test_who_lacks_a_model_waits_until_a_training_succeeds() -> None:
     lacking = {"new"}
     trainings = FirstTrainings(lambda one: one.name in lacking)
@@ -55,3 +45,14 @@ def test_a_reload_has_what_failed_tried_at_once() -> None:
     trainings.ended(report("cpu", "failed"))
     trainings.follow([pipeline("cpu")])
     assert names(trainings) == ["cpu"]
+
+
+def test_a_training_of_an_older_definition_is_not_the_first_of_the_new_one() -> None:
+    now, trained = pipeline("cpu", query="down"), {pipeline("cpu").fingerprint}
+    trainings = FirstTrainings(lambda one: one.fingerprint not in trained)
+    trainings.follow([now])
+    assert not trainings.ended(report("cpu", "ok"))
+    assert names(trainings) == ["cpu"]
+    trained.add(now.fingerprint)
+    assert trainings.ended(report("cpu", "ok"))
+    assert names(trainings) == []
