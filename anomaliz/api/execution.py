@@ -63,16 +63,14 @@ class Execution:
         """Return the samples that a pipeline of this definition would write."""
         from anomaliz.pipelines.backfill import run_backfill
 
-        written: list[Samples] = []
-        totals = run_backfill(
-            self.task, self._run, lambda outcome: written.extend(outcome.samples), lambda _: None
-        )
+        outcomes: list[Outcome] = []
+        run_backfill(self.task, self._run, outcomes.append, lambda _: None)
         return {
             "from": f"{self.task.start}Z",
             "to": f"{self.task.end}Z",
-            "points": totals.points,
-            "events": totals.events,
-            "series": [_series(samples) for samples in written],
+            "points": sum(outcome.report.points for outcome in outcomes),
+            "events": sum(outcome.report.events for outcome in outcomes),
+            "series": [_series(samples) for outcome in outcomes for samples in outcome.samples],
         }
 
     def _run(self, task: "Task") -> "Outcome":

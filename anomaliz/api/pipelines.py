@@ -5,6 +5,7 @@ the daemon define, and bundles that they name.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 Answer = dict[str, Any]
 
 JOBS_SHOWN = 20
+IN_PROCESS = re.compile(r"duckdb|.*interface=chdb")
+"""URLs of databases that run in a job's process, and in whose SQL one can name any file."""
 
 
 def daemon_of(request: Request) -> "Daemon":
@@ -52,7 +55,22 @@ def read_definition(tree: object, definitions: "Definitions", daemon: "Daemon") 
 
     if isinstance(tree, Mapping) and tree.get("bundle") is not None:
         _require_known_bundle(str(tree["bundle"]), daemon)
-    return read_pipeline(tree, definitions)
+    pipeline = read_pipeline(tree, definitions)
+    _require_no_files(pipeline, definitions)
+    return pipeline
+
+
+def _require_no_files(pipeline: "Pipeline", definitions: "Definitions") -> None:
+    """Raise ConfigError for a query of a database in whose SQL one can name any file of this machine."""
+    from anomaliz.sources.sql import SqlSettings
+
+    source = definitions.source_of(pipeline)
+    if isinstance(source, SqlSettings) and IN_PROCESS.match(source.url.get_secret_value()):
+        raise ConfigError(
+            f"source {definitions.source_name(pipeline)} is a database whose SQL reads any file here: "
+            "define the pipeline in a file of the daemon",
+            field="source",
+        )
 
 
 def require_ours(daemon: "Daemon", name: str) -> None:

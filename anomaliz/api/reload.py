@@ -127,8 +127,10 @@ class BundleHolder:
         # Only an error that nobody foresaw has a cause worth a traceback.
         cause = None if isinstance(error.__cause__, AnomalizError) else error.__cause__
         extra = {"reason": str(error), "kept_sha256": kept}
-        level = logging.ERROR if self._required or self.bundle else logging.INFO
-        logger.log(level, f"{self._role} refused", exc_info=cause, extra=extra)
+        if self._required or self.bundle:
+            logger.error(f"{self._role} refused", exc_info=cause, extra=extra)
+        else:
+            logger.info("no bundle is served", extra=extra)
 
 
 def _tried(directory: Path) -> Bundle:

@@ -13,6 +13,7 @@ from anomaliz.detection.profile import BAND
 from anomaliz.models.series.feature_scale import CAP, FLOOR, QUANTILE
 from anomaliz.panel.columns import LONGEST_MEAN, Columns
 from anomaliz.panel.day import earlier_days
+from anomaliz.panel.jumps import BEFORE, largest_jumps
 from anomaliz.panel.learnt import LearntSeries
 from anomaliz.panel.member import Member, Reading
 from anomaliz.panel.memory import remembered
@@ -61,7 +62,7 @@ class Block:
     @property
     def reach(self) -> int:
         """Rows before a row that its reading can depend on."""
-        return max(member.reach for member in self.members)
+        return max(member.reach for member in self.members) + BEFORE
 
     def fit(self, values: Floats, next_place: int, tail_quantile: float) -> tuple[LearntSeries, Floats]:
         """Learn from `values (n, b, f)`, NaN = missing or not normal; return it and those rows' surprise.
@@ -91,27 +92,28 @@ class Block:
         flat = values.reshape(len(values), -1)[max(len(values) - n - self.reach, 0) :]
         spreads = RobustNormalizer(known["centre"], known["spread"]).transform(flat)
         daily = known["daily"][place].astype(np.float64) if self.period else None
-        columns = self._columns(spreads, n, daily)
+        columns = self._columns(spreads, n, daily, known["jump"])
         readings = [member.read(columns, learnt.of_member(member.name)) for member in self.members]
         return self._reading(readings, learnt)
 
     def _prepared(self, values: Floats, next_place: int) -> tuple[Columns, dict[str, NDArray[Any]]]:
-        """Return training values as columns, with what was learnt of their scale and their day."""
+        """Return training values as columns, with what was learnt of their scale, jumps and day."""
         n = len(values)
         flat = values.reshape(n, -1)
         normalizer = RobustNormalizer.fit(flat)
         learnt: dict[str, NDArray[Any]] = {"centre": normalizer.centre, "spread": normalizer.spread}
         spreads = normalizer.transform(flat)
+        learnt["jump"] = jump = largest_jumps(spreads)
         if not self.period:
-            return self._columns(spreads, n, None), learnt
+            return self._columns(spreads, n, None, jump), learnt
         daily = earlier_days(spreads, self.period)
         learnt["daily"] = np.roll(daily[n:], next_place, axis=0).astype(np.float32)
         before = np.full((LONGEST_MEAN, flat.shape[1]), np.nan)
-        return self._columns(spreads, n, np.concatenate([before, daily[:n]])), learnt
+        return self._columns(spreads, n, np.concatenate([before, daily[:n]]), jump), learnt
 
-    def _columns(self, spreads: Floats, n: int, daily: Floats | None) -> Columns:
+    def _columns(self, spreads: Floats, n: int, daily: Floats | None, jump: Floats) -> Columns:
         missing = np.full((n + self.reach - len(spreads), spreads.shape[1]), np.nan)
-        return Columns(np.concatenate([missing, spreads]), n, daily)
+        return Columns(np.concatenate([missing, spreads]), n, daily, jump)
 
     def _reading(self, readings: Sequence[Reading], learnt: LearntSeries) -> BlockReading:
         errors = self._errors(readings, learnt)

@@ -24,8 +24,8 @@ class Reading:
 class Member(ABC):
     """Reads errors off all columns at once.
 
-    An error depends on its row and at most `reach` rows before it, to the last bit. Missing values are left
-    out of means.
+    An error depends on its row and at most `reach` rows of the columns before it, to the last bit. Missing
+    values are left out of means.
     """
 
     name: str

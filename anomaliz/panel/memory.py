@@ -15,6 +15,8 @@ from anomaliz.detection.series_profile import SCORE_HALF_LIFE
 from anomaliz.detection.smoothing import MOST_REMEMBERED
 
 DECAY = 0.5 ** (1 / SCORE_HALF_LIFE)
+MOST_CARRIED = 2.0
+"""Fused surprise that a row leaves to the rows after it at most."""
 Key = tuple[tuple[str, str], ...]
 
 
@@ -56,10 +58,17 @@ def key(labels: Labels) -> Key:
 def remembered(fused: Floats, before: Floats) -> tuple[Floats, Floats]:
     """Return the power means of `fused (n, k)`, at most twice the row's own, and the memory after them.
 
-    As `detection.smoothing.remembered` of each column.
+    As `detection.smoothing.remembered` of each column, but that a row counts for those after it at most as
+    MOST_CARRIED: one alone does not lift them over the threshold.
     """
     means, state = np.empty(fused.shape), before
-    for row, power in enumerate(fused * fused * fused):
-        state = np.where(np.isnan(power), state, DECAY * state + (1 - DECAY) * power)
-        means[row] = state
+    carried = np.minimum(fused, MOST_CARRIED)
+    for row, (power, left) in enumerate(zip(_cubed(fused), _cubed(carried), strict=True)):
+        known = ~np.isnan(power)
+        means[row] = np.where(known, DECAY * state + (1 - DECAY) * power, state)
+        state = np.where(known, DECAY * state + (1 - DECAY) * left, state)
     return np.minimum(np.cbrt(means), MOST_REMEMBERED * fused), state
+
+
+def _cubed(values: Floats) -> Floats:
+    return values * values * values

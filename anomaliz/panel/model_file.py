@@ -10,7 +10,7 @@ from anomaliz.core.archive import pack, unpack
 from anomaliz.core.errors import BundleError
 from anomaliz.panel.learnt import LearntSeries
 
-FORMAT = 1
+FORMAT = 2
 UNREADABLE = "the model cannot be read: train it again"
 FACTS = "facts"
 BY_COLUMN, BY_SERIES = "column/", "series/"

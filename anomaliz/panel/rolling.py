@@ -27,14 +27,19 @@ def trailing_sum(values: Floats, length: int, n: int) -> Floats:
         width *= 2
 
 
-def trailing_mean(values: Floats, length: int, n: int, least: int | None = None) -> Floats:
+def trailing_mean(
+    values: Floats, length: int, n: int, *, least: int | None = None, last: Floats | None = None
+) -> Floats:
     """Return the mean of what is known in each window, `(n, c)`; arguments as of `trailing_sum`.
 
-    NaN = missing, also where fewer than `least` rows of a window are known, by default half of them.
+    NaN = missing, also where fewer than `least` rows of a window are known, by default half of them. With
+    `last (n, c)` the last row of each window counts as that instead, missing where it is in `values`.
     """
     known = ~np.isnan(values)
     count = trailing_sum(known.astype(np.float64), length, n)
     total = trailing_sum(np.where(known, values, 0.0), length, n)
+    if last is not None:
+        total += np.nan_to_num(last - values[len(values) - n :])
     return divided(total, np.where(count >= ((length + 1) // 2 if least is None else least), count, 0.0))
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from anomaliz.core.types import Flags, Floats
 from anomaliz.detection.calibration import LN10, MAX_SHAPE, MIN_ERRORS, MIN_EXCESSES, MIN_SHAPE, TOLERANCE
+from anomaliz.models.series.feature_scale import QUANTILE
 
 KNOTS = 24
 """Of the empirical part, evenly spaced in surprise. A single tail has up to 256, of which ten thousand series
@@ -93,6 +94,11 @@ def quantiles(values: Floats, quantile: float) -> Floats:
     ascending = np.sort(values, axis=0)
     n = (~np.isnan(values)).sum(axis=0)
     return np.where(n > 0, _at(ascending, quantile * np.maximum(n - 1, 0)), np.nan)
+
+
+def large(errors: Floats) -> Floats:
+    """Return what only few of normal `errors (n, c)` exceed, `(c,)`; 0 where there is none."""
+    return np.nan_to_num(quantiles(errors, QUANTILE))
 
 
 def _at(ascending: Floats, position: Floats) -> Floats:

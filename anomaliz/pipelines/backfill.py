@@ -21,15 +21,15 @@ Execute = Callable[[Task], Outcome]
 def run_backfill(
     task: Task, execute: Execute, write: Callable[[Outcome], None], progress: Callable[[float], None]
 ) -> Totals:
-    """Score the task's [start, end): `execute` its parts, `write` each, and tell the `progress` in [0, 1].
+    """Score the task's [start, end): `execute` its parts, `write` each, tell the `progress` in [0, 1].
 
-    The pipeline's own state and model are left as they are. Run again, it gives the same samples. Raises what
-    the jobs raise.
+    The pipeline's own state and model are left as they are; a model that the task brings scores it all. Run
+    again, it gives the same samples. Raises what the jobs raise.
     """
     start, end = task.interval
-    totals = Totals()
-    for first, last in between_trainings(task.pipeline, start, end):
-        task = replace(task, start=first, end=last, model=model_at(first, task, execute))
+    totals, given = Totals(), task.model
+    for first, last in [(start, end)] if given else between_trainings(task.pipeline, start, end):
+        task = replace(task, start=first, end=last, model=given or model_at(first, task, execute))
         while task.state is None or task.state.watermark < last:
             outcome = execute(task)
             write(outcome)

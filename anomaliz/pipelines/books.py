@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from threading import Lock
 from typing import Self
 
 import numpy as np
@@ -12,8 +11,8 @@ import numpy as np
 from anomaliz.config.settings import Settings
 from anomaliz.core.errors import AnomalizError, ConfigError, SourceError
 from anomaliz.pipelines.definition import Definitions, Pipeline
+from anomaliz.pipelines.open_sinks import OpenSinks
 from anomaliz.pipelines.outcome import Kind, Outcome, Report, TrainedModel, is_of
-from anomaliz.pipelines.systems import SinkSettings, open_sink
 from anomaliz.pipelines.times import ceiling, floor, utc_now
 from anomaliz.pipelines.work import Task, work
 from anomaliz.sinks.remote_write import RemoteWriteSink
@@ -28,8 +27,7 @@ class Books:
         self.store = store
         self._definitions = definitions
         self._settings = settings
-        self._sinks: dict[str, tuple[SinkSettings, Sink]] = {}
-        self._lock = Lock()
+        self._sinks = OpenSinks(settings.pipelines.folder)
 
     @classmethod
     @contextmanager
@@ -115,11 +113,12 @@ class Books:
         if not samples:
             return
         for name, settings in self._definitions.sinks_of(pipeline).items():
-            self._sink(name, settings).write(samples)
+            with self._sinks.taken(name, settings) as sink:
+                sink.write(samples)
 
     def flush(self) -> None:
         """Return when all that was written has arrived; SourceError where it has not in time."""
-        for _, sink in list(self._sinks.values()):
+        for sink in self.sinks().values():
             sink.flush()
 
     def require_taken(self) -> None:
@@ -133,28 +132,13 @@ class Books:
 
     def sinks(self) -> dict[str, Sink]:
         """Return the sinks that are open, by name."""
-        with self._lock:
-            return {name: sink for name, (_, sink) in self._sinks.items()}
+        return self._sinks.now()
 
     def redefine(self, definitions: Definitions) -> None:
         """Go on with other definitions: sinks that are others now are closed."""
-        with self._lock:
-            self._definitions = definitions
-            for name, (settings, sink) in list(self._sinks.items()):
-                if definitions.sinks.get(name) != settings:
-                    sink.close()
-                    del self._sinks[name]
+        self._definitions = definitions
+        self._sinks.keep(definitions.sinks)
 
     def close(self) -> None:
         """Let go of the sinks; the store stays open."""
-        with self._lock:
-            for _, sink in self._sinks.values():
-                sink.close()
-            self._sinks.clear()
-
-    def _sink(self, name: str, settings: SinkSettings) -> Sink:
-        with self._lock:
-            if name not in self._sinks:
-                sink = open_sink(name, settings, self._settings.pipelines.folder)
-                self._sinks[name] = (settings, sink)
-            return self._sinks[name][1]
+        self._sinks.close()

@@ -67,12 +67,18 @@ class BundleModel:
 
         `memory` is what the call for the rows before them returned; None begins anew. Rows in several calls
         are judged as those in one are. Series may come, go and change places between calls; one that is
-        not there passes time, as one does that has no values. Raises DataError for other features or another
-        step than the bundle's.
+        not there passes time, as one does that has no values. One that is not there for longer than the
+        `reach` is forgotten, and begins anew: else pods of long ago would take the time of those that are
+        there. Raises DataError for other features or another step than the bundle's.
         """
         order = self._order(panel.features)
-        states = self._states(memory)
         columns = {label_set(labels): i for i, labels in enumerate(panel.labels)}
+        is_long = len(panel) - newest > self.reach
+        states = {
+            labels: state
+            for labels, state in self._states(memory).items()
+            if labels in columns or not is_long
+        }
         verdicts = _unscored(panel, newest, self.threshold)
         for labels in [*columns, *(states.keys() - columns.keys())]:
             values = _values(panel, columns.get(labels), order)

@@ -32,10 +32,10 @@ from anomaliz.store.state import PipelineState, Totals
 SETTLING = 64
 """Rows that a model judges before the first that counts, so that its short memory is as it would be."""
 MOST_STAMPS = 2_000
-MOST_VALUES = 1_000_000
+MOST_VALUES = 250_000
 """Most stamps, and most values of all series, that one job scores; the next job goes on from there.
 
-A value is several samples, which have to fit into memory and into the queues of sinks.
+A value is several samples: they have to fit into the queues of sinks, and into a database in time.
 """
 
 

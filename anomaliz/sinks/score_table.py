@@ -69,6 +69,20 @@ def create(connection: "sa.Connection", table: "sa.Table") -> None:
         table.metadata.create_all(connection)
 
 
+def in_parts(batch: Sequence[Samples], most: int) -> Iterator[list[Samples]]:
+    """Yield the batch in parts of some `most` samples; those of a series stay together."""
+    part: list[Samples] = []
+    count = 0
+    for samples in batch:
+        part.append(samples)
+        count += len(samples.times)
+        if count >= most:
+            yield part
+            part, count = [], 0
+    if part:
+        yield part
+
+
 def rows_of(batch: Sequence[Samples], *, zoned: bool) -> list[Row]:
     """Return a row for each sample, sorted by key; of two with one key the later one counts.
 

@@ -4,16 +4,20 @@ from collections.abc import Sequence
 from threading import Lock
 from typing import Annotated, Literal
 
+import numpy as np
 from pydantic import Field
 
 from anomaliz.config.settings import Secret, Section
 from anomaliz.core.errors import SourceError
-from anomaliz.sinks.score_table import create, is_absent, put, rows_of, score_table
+from anomaliz.sinks.score_table import create, in_parts, is_absent, put, rows_of, score_table
 from anomaliz.sinks.sink import Samples
 from anomaliz.transport.database import Database
 
 ZONED = ("postgresql", "clickhousedb")
 """Databases whose stamps have a zone. In all others they are UTC without saying so."""
+
+MOST_ROWS = 50_000
+"""At once: each is an object of Python, and a batch can have millions."""
 
 
 class SqlSinkSettings(Section):
@@ -50,11 +54,12 @@ class SqlSink:
 
     def write(self, batch: Sequence[Samples]) -> None:
         """Put samples into the table; SourceError, with nothing written, where that is not possible."""
-        rows = rows_of(batch, zoned=self._database.backend in ZONED)
-        if rows:
-            self._prepare()
-            with self._lock, self._database.transaction() as connection:
-                put(connection, self._table, rows)
+        if not any(np.isfinite(samples.values).any() for samples in batch):
+            return
+        self._prepare()
+        with self._lock, self._database.transaction() as connection:
+            for part in in_parts(batch, MOST_ROWS):
+                put(connection, self._table, rows_of(part, zoned=self._database.backend in ZONED))
 
     def check(self) -> None:
         """Raise SourceError where the database cannot be reached, or has no such table and is to get none."""

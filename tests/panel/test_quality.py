@@ -16,7 +16,7 @@ from benchmarks.readings import nab_series, server_series
 
 PARTS: dict[str, Any] = json.loads((Path(__file__).parents[1] / "accuracy" / "expected.json").read_text())
 ONCE, *_, DAILY = SCHEDULES
-EXPECTED = {"nab_series": (DAILY, 0.504, 0.460), "asd_series": (ONCE, 0.774, 0.539)}
+EXPECTED = {"nab_series": (DAILY, 0.403, 0.418), "asd_series": (ONCE, 0.768, 0.504)}
 """By part: how it is fitted, and VUS-PR and F1 then."""
 TOLERANCE = 0.02
 

@@ -41,3 +41,9 @@ def test_a_mean_is_of_what_is_known() -> None:
 
 def test_divided_by_nothing_is_unknown() -> None:
     np.testing.assert_array_equal(divided(np.array([1.0, 3.0]), np.array([0.0, 2.0])), [np.nan, 1.5])
+
+
+def test_the_last_row_of_each_window_may_count_as_something_else() -> None:
+    values = np.array([[1.0], [2.0], [3.0], [np.nan], [5.0]])
+    last = np.array([[9.0], [np.nan], [20.0]])
+    np.testing.assert_array_equal(trailing_mean(values, 3, 3, last=last), [[4.0], [2.5], [11.5]])

@@ -198,3 +198,15 @@ def test_one_metric_needs_no_name(tmp_path: Path, settings: Settings) -> None:
     later, _ = model.score(panel, 1, memory)
     at_once, _ = model.score(panel, 21, None)
     np.testing.assert_allclose(later.surprise, at_once.surprise[-1:], **CLOSE)
+
+
+def test_a_series_that_is_gone_for_long_takes_no_more_time_or_memory(
+    model: BundleModel, panel: Panel
+) -> None:
+    _, memory = model.score(panel, 50, None)
+    gone = Panel(panel.times, panel.values[:, :1], panel.labels[:1], panel.features)
+    assert len(load_states(memory, model.bundle)) == len(panel.labels) > 1
+    _, kept = model.score(gone.rows(slice(-model.reach - 1, None)), 1, memory)
+    _, forgotten = model.score(gone.rows(slice(-model.reach - 2, None)), 1, memory)
+    assert len(load_states(kept, model.bundle)) == len(panel.labels)
+    assert list(load_states(forgotten, model.bundle)) == [label_set(panel.labels[0])]

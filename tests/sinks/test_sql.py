@@ -5,6 +5,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
@@ -243,6 +244,7 @@ class TestFaults:
 
 WRITING = """
 import sys
+import tracemalloc
 import numpy as np
 from pydantic import SecretStr
 from anomaliz.sinks.sink import Samples
@@ -270,6 +272,7 @@ def test_a_process_that_is_killed_leaves_whole_batches(url: str) -> None:
 
 CLICKHOUSE = """
 import sys
+import tracemalloc
 import numpy as np
 from pydantic import SecretStr
 from anomaliz.sinks.sink import Samples
@@ -306,3 +309,20 @@ def test_clickhouse_embedded(tmp_path: Path) -> None:
         pytest.importorskip(package, reason="ClickHouse is absent: pip install chdb clickhouse-connect")
     # In a process of its own, since the library takes over signals and does not let go of memory.
     subprocess.run([sys.executable, "-c", CLICKHOUSE, str(tmp_path / "clickhouse")], check=True)
+
+
+def test_a_large_batch_is_one_transaction_and_takes_little_memory(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'scores.db'}"
+    times = START + np.arange(1000) * STEP
+    batch = [Samples({NAME: "expected", "host": str(i)}, times, np.full(1000, float(i))) for i in range(150)]
+    sink = opened(url)
+    tracemalloc.start()
+    sink.write(batch)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    sink.close()
+    # As objects all 150,000 rows would take more.
+    assert peak < 60e6
+    with sqlite3.connect(tmp_path / "scores.db") as connection:
+        assert connection.execute("SELECT count(*) FROM anomaliz_scores").fetchone() == (150_000,)
+    connection.close()

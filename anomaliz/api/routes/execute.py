@@ -33,7 +33,8 @@ async def train(request: Request) -> Response:
 async def inference(request: Request) -> Response:
     """Takes the same, the `model` that `/execute/train` answered, and stamps `from` and `to`.
 
-    Without stamps it is the newest one. Without a model one is fitted first, on the history before.
+    Without stamps it is the newest one. Without a model they are fitted when they would have been, on what
+    came before, as in a backfill.
     """
     return await _execute(request, "inference")
 

@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,22 +14,22 @@ from prometheus_client import CollectorRegistry
 from anomaliz.config.settings import Settings
 from anomaliz.core.errors import AnomalizError, ConfigError, ConflictError, StoreError
 from anomaliz.pipelines.books import Books
-from anomaliz.pipelines.daemon.backoff import Backoff
 from anomaliz.pipelines.daemon.catalogue import Catalogue
 from anomaliz.pipelines.daemon.clock import Clock
 from anomaliz.pipelines.daemon.counters import DaemonCounters
+from anomaliz.pipelines.daemon.first_trainings import FirstTrainings
 from anomaliz.pipelines.daemon.run import Run
 from anomaliz.pipelines.daemon.runs import Runs
 from anomaliz.pipelines.daemon.schedule import Schedule, Scheduled
+from anomaliz.pipelines.daemon.telling import Telling
 from anomaliz.pipelines.daemon.watched_files import WatchedFiles
 from anomaliz.pipelines.definition import Definitions, Pipeline
 from anomaliz.pipelines.executor.executor import open_executor
-from anomaliz.pipelines.exporter import PipelineExporter
 from anomaliz.pipelines.outcome import Kind, Outcome, Report
 from anomaliz.pipelines.work import Task, work
 from anomaliz.sinks.sink import Sink
 from anomaliz.store.database import Store
-from anomaliz.store.job import Job, JobStatus
+from anomaliz.store.job import Job
 
 logger = logging.getLogger(__name__)
 
@@ -69,24 +68,17 @@ class Daemon:
         self.reloads: Counter[str] = Counter()
         """How often definitions were `loaded` anew, or `refused`."""
         self._books = Books(self.store, self.definitions, settings)
+        self._telling = Telling(self.store, self.definitions.pipelines)
         self._schedule = Schedule(self.store.engine, self._due)
         most_long = max(1, settings.pipelines.workers - 1)
         self._executor = open_executor(settings.pipelines, prepare)
-        self._runs = Runs(self._executor, self._books, most_long, self._begun, self._ended)
+        self._runs = Runs(self._executor, self._books, most_long, self._telling.begun, self._ended)
         self.executions = threading.BoundedSemaphore(most_long)
         """Held by requests that have a job run and wait for it."""
-        self.reports = {
-            one.name: Report(**report)
-            for one in self.definitions.pipelines
-            if (report := self.store.report(one.name)) is not None
-        }
-        """Of the newest job of each pipeline, without its points."""
         self.defining = threading.Lock()
         """Held by who changes the stored definitions."""
         self._listeners: list[Listener] = []
-        self._exporter: PipelineExporter | None = None
-        self._untrained: set[str] = set()
-        self._backoff = Backoff()
+        self._first_trainings = FirstTrainings(self._books.lacks_model)
         self._changing = threading.Lock()
         self._wake = threading.Event()
         self._reload_asked = threading.Event()
@@ -98,6 +90,11 @@ class Daemon:
         """Have `listener` told of each run that ends."""
         self._listeners.append(listener)
 
+    @property
+    def reports(self) -> Mapping[str, Report]:
+        """Of the newest run of each pipeline, without its points."""
+        return self._telling.reports
+
     def sinks(self) -> Mapping[str, Sink]:
         """Return the sinks that are open, by name."""
         return self._books.sinks()
@@ -105,24 +102,13 @@ class Daemon:
     def expose(self, registry: CollectorRegistry) -> None:
         """Have a registry show the pipelines and the daemon, from what is known since before a restart on."""
         prefix = self.settings.pipelines.metrics_prefix
-        exporter = PipelineExporter(prefix, registry)
+        self._telling.expose(prefix, registry, self.definitions.pipelines)
         registry.register(DaemonCounters(self, prefix))
-        exporter.define(self.definitions.pipelines)
-        for pipeline in self.definitions.pipelines:
-            state, _ = self.store.state(pipeline.name)
-            models = self.store.models(pipeline.name)
-            exporter.restore(
-                pipeline.name,
-                self.reports.get(pipeline.name),
-                state.totals if state else None,
-                models[0].version if models else None,
-            )
-        self._exporter = exporter
 
     def start(self) -> None:
         """Begin; what was missed while nothing ran is caught up with once."""
         self.store.fail_unfinished("the process ended before the job did: ask for it again")
-        self._untrained = {one.name for one in self.definitions.pipelines if self._books.lacks_model(one)}
+        self._first_trainings.follow(self.definitions.pipelines)
         self._schedule.begin(self.definitions.pipelines)
         self._thread.start()
         self.started = True
@@ -163,14 +149,11 @@ class Daemon:
         """
         with self._changing:
             definitions = self.catalogue.load()
+            self._first_trainings.follow(definitions.pipelines)
             self._follow(definitions)
             self._books.redefine(definitions)
+            self._telling.define(definitions.pipelines)
             self.definitions = definitions
-            if self._exporter is not None:
-                self._exporter.define(definitions.pipelines)
-            self._untrained = {one.name for one in definitions.pipelines if self._books.lacks_model(one)}
-            for name in self._untrained:
-                self._backoff.forget(name)
         self.reloads["loaded"] += 1
         logger.info("definitions loaded", extra={"pipelines": len(definitions.pipelines)})
 
@@ -187,7 +170,7 @@ class Daemon:
         if self._runs.under_way(name, kind):
             raise _busy(name, kind)
         job = self.store.add_job(name, kind, arguments)
-        if not self._runs.start(Run(pipeline, kind, job.id, start, end, self._progress(job.id))):
+        if not self._runs.start(Run(pipeline, kind, job.id, start, end, self._telling.progress(job.id))):
             self.store.update_job(job.id, "failed", str(_busy(name, kind)))
             raise _busy(name, kind)
         return job
@@ -208,7 +191,6 @@ class Daemon:
             self.store.delete_definition(name)
             self.reload()
             self.store.forget(name)
-            self.reports.pop(name, None)
 
     def next_run(self, pipeline: str, kind: Scheduled) -> str | None:
         """Return when a job is next due, ISO-8601 in UTC."""
@@ -233,58 +215,22 @@ class Daemon:
             self.skipped[name, kind] += 1
             logger.warning("job skipped: the one before is under way", extra={"pipeline": name, "kind": kind})
 
-    def _begun(self, run: Run) -> None:
-        if run.job:
-            self.store.update_job(run.job, "running")
-
     def _ended(self, run: Run, report: Report | None, outcome: Outcome | None) -> None:
         if report is None:
-            report = run.failed(f"pipeline {run.pipeline.name} waits for its first training")
-            self._note(run, report)
+            self._telling.waits(run)
             return
-        _log(report)
-        self._show(report, outcome)
+        self._telling.ended(run, report, outcome)
         for listener in self._listeners:
             listener(report)
-        self._note(run, report)
-        if run.kind == "train":
-            self._trained(run, report)
-
-    def _show(self, report: Report, outcome: Outcome | None) -> None:
-        """Keep the newest report, for requests, for a Prometheus, and for both after a restart."""
-        self.reports[report.pipeline] = replace(report, latest=None)
-        if self._exporter is not None:
-            state = outcome.state if outcome else None
-            model = outcome.model if outcome else None
-            self._exporter.update(report, state.totals if state else None, model.version if model else None)
-        with suppress(StoreError):
-            self.store.put_report(report.pipeline, vars(self.reports[report.pipeline]))
-
-    def _note(self, run: Run, report: Report) -> None:
-        if run.job:
-            status: JobStatus = "failed" if report.status == "failed" else "done"
-            self.store.update_job(run.job, status, report.message, 1.0 if status == "done" else 0.0)
-
-    def _trained(self, run: Run, report: Report) -> None:
-        name = run.pipeline.name
-        if report.status != "ok":
-            if name in self._untrained:
-                seconds = self._backoff.failed(name)
-                logger.warning(
-                    "first training is tried again", extra={"pipeline": name, "in_seconds": seconds}
-                )
-            return
-        self._backoff.forget(name)
-        if name in self._untrained:
-            self._untrained.discard(name)
-            self._due(name, "score")
+        if run.kind == "train" and self._first_trainings.ended(report):
+            self._due(run.pipeline.name, "score")
 
     def _watch(self) -> None:
         clock = Clock()
         looked = time.monotonic()
         while not self._stopping.is_set():
-            with suppress(Exception):
-                self._train_untrained()
+            for pipeline in self._first_trainings.due():
+                self._runs.start(Run(pipeline, "train"))
             self._wake.wait(LOOK_SECONDS)
             self._wake.clear()
             self._mind_clock(clock)
@@ -297,11 +243,6 @@ class Daemon:
                 self._reload_asked.clear()
                 self._try_reload()
 
-    def _train_untrained(self) -> None:
-        for pipeline in self.definitions.pipelines:
-            if pipeline.name in self._untrained and self._backoff.ready(pipeline.name):
-                self._runs.start(Run(pipeline, "train"))
-
     def _mind_clock(self, clock: Clock) -> None:
         jump = clock.jump()
         if jump:
@@ -312,9 +253,12 @@ class Daemon:
     def _try_reload(self) -> None:
         try:
             self.reload()
-        except AnomalizError as error:
+        except Exception as error:
             self.reloads["refused"] += 1
-            logger.error("definitions refused, the old ones stay", extra={"reason": str(error)})
+            # Only an error that nobody foresaw is worth a traceback.
+            cause = None if isinstance(error, AnomalizError) else error
+            extra = {"reason": str(error)}
+            logger.error("definitions refused, the old ones stay", exc_info=cause, extra=extra)
             if isinstance(error, StoreError):
                 self._reload_asked.set()
 
@@ -327,17 +271,6 @@ class Daemon:
             raise StoreError(
                 f"the schedule cannot be written ({type(error).__name__}): see to the store"
             ) from error
-
-    def _progress(self, job: str) -> Callable[[float], None]:
-        told = 0.0
-
-        def tell(progress: float) -> None:
-            nonlocal told
-            if time.monotonic() - told >= LOOK_SECONDS:
-                told = time.monotonic()
-                self.store.update_job(job, "running", progress=progress)
-
-        return tell
 
     def _flush(self) -> None:
         """Wait for sinks as long as a shutdown may take: what has not arrived lies in their queues."""
@@ -355,18 +288,3 @@ class Daemon:
 
 def _busy(name: str, kind: Kind) -> ConflictError:
     return ConflictError(f"a {kind} of pipeline {name} is under way: ask again when it has ended")
-
-
-def _log(report: Report) -> None:
-    level = {"ok": logging.INFO, "no_data": logging.WARNING, "failed": logging.ERROR}[report.status]
-    extra = {
-        "pipeline": report.pipeline,
-        "kind": report.kind,
-        "status": report.status,
-        "points": report.points,
-        "anomalies": report.anomalies,
-        "events": report.events,
-        "seconds": round(report.seconds, 3),
-        "says": report.message,
-    }
-    logger.log(level, "job ended", extra=extra)

@@ -12,6 +12,7 @@ try:
     from apscheduler.executors.base import BaseExecutor
     from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
     from apscheduler.schedulers.background import BackgroundScheduler
+    from apscheduler.schedulers.base import STATE_STOPPED
 except ImportError:
     raise MissingExtraError.of("running pipelines", "pipelines") from None
 
@@ -123,6 +124,9 @@ class _Scheduler(BackgroundScheduler):  # type: ignore[misc]
     """Outlives a database that cannot be used for a while."""
 
     def _process_jobs(self) -> float | None:
+        # Woken up to end, it would begin what is due, and nobody would do it.
+        if self.state == STATE_STOPPED:
+            return None
         try:
             seconds: float | None = super()._process_jobs()
         except Exception as error:

@@ -53,7 +53,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pipelines")
     (folder / "steady.py").write_text(FUNCTION)
     content = {
-        "sources": {"functions": {"type": "python", "folder": str(folder)}},
+        "sources": {
+            "functions": {"type": "python", "folder": str(folder)},
+            "house": {"type": "sql", "url": f"duckdb:///{folder}/house.duckdb"},
+        },
         "sinks": {"lines": {"type": "json_lines", "path": str(folder / "scores.jsonl")}},
         "pipelines": [STEADY],
     }
@@ -233,6 +236,16 @@ def test_a_definition_is_checked_as_in_a_file(client: TestClient, change: dict[s
     assert answer.status_code == 422
     assert says in answer.json()["detail"], answer.json()["detail"]
     assert len(client.get("/pipelines").json()["pipelines"]) == 1
+
+
+def test_sql_that_can_read_files_is_not_taken_from_a_request(client: TestClient) -> None:
+    asked = {**MADE, "name": "spy", "source": "house", "query": "SELECT * FROM read_text('/etc/passwd')"}
+    for answer in (
+        client.post("/pipelines", json=asked),
+        client.post("/execute/train", json={"pipeline": asked}),
+    ):
+        assert answer.status_code == 422
+        assert answer.json()["detail"].startswith("source house is a database whose SQL reads any file")
 
 
 def test_a_reference_to_a_secret_means_nothing(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,20 @@ def running() -> Iterator[Callable[[Daemon], Daemon]]:
     for daemon in started:
         if daemon.started:
             daemon.stop()
+
+
+@pytest.fixture
+def make_due() -> Callable[[Daemon], None]:
+    """Have all jobs of a daemon that is about to stop be due an hour ago, as after a long stop."""
+
+    def make(daemon: Daemon) -> None:
+        daemon._schedule._scheduler.pause()
+        jobs = daemon._schedule._scheduler._jobstores["default"]
+        for job in jobs.get_all_jobs():
+            job._modify(next_run_time=datetime.now(UTC) - timedelta(hours=1))
+            jobs.update_job(job)
+
+    return make
 
 
 @dataclass

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from itertools import pairwise
 from threading import Timer
 from typing import Any
@@ -240,6 +241,20 @@ def test_a_restart_trains_nothing_again(scored: Daemon, workplace: Any, running:
     assert {report.kind for report in workplace.reports} == {"score"}
     stamps = workplace.written()
     assert stamps == sorted(set(stamps))
+
+
+def test_what_was_missed_while_nothing_ran_is_scored_once_without_gaps(
+    scored: Daemon, workplace: Any, running: Running, until: Until, make_due: Callable[[Daemon], None]
+) -> None:
+    make_due(scored)
+    scored.stop()
+    workplace.reports.clear()
+    time.sleep(1.5)  # the step, and a little: something is missed
+    running(workplace.daemon())
+    until(lambda: workplace.newest("score") and workplace.newest("train"))
+    assert sorted(report.kind for report in workplace.reports) == ["score", "train"]
+    stamps = [datetime.fromisoformat(stamp) for stamp in workplace.written()]
+    assert {later - earlier for earlier, later in pairwise(stamps)} == {timedelta(seconds=1)}
 
 
 def test_a_due_run_is_skipped_while_its_like_is_under_way(scored: Daemon, workplace: Any) -> None:
