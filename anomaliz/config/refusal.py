@@ -74,7 +74,12 @@ def _list(schema: Mapping[str, Any]) -> str:
 
 
 _LIMITS = {"minimum": "from", "exclusiveMinimum": "above", "maximum": "to", "exclusiveMaximum": "and below"}
-_FORMATS = {"path": "a path", "place": f"a path, {FORMS}", "url": "an http:// or https:// URL"}
+_FORMATS = {
+    "path": "a path",
+    "place": f"a path, {FORMS}",
+    "url": "an http:// or https:// URL",
+    "executor": "processes, or dask://HOST:PORT",
+}
 _ITEMS = {"price": "prices, each MODEL=INPUT/OUTPUT"}
 _DESCRIBED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "integer": lambda schema: _number("a whole number", schema),

@@ -94,6 +94,7 @@ BundlePlace = Annotated[
     WithJsonSchema({"type": "string", "format": "place"}),
 ]
 Url = Annotated[str, AfterValidator(_url), WithJsonSchema({"type": "string", "format": "url"})]
+Executor = Annotated[str, AfterValidator(_executor), WithJsonSchema({"type": "string", "format": "executor"})]
 Price = Annotated[str, AfterValidator(_price), WithJsonSchema({"type": "string", "format": "price"})]
 AnyNames = Annotated[
     tuple[Text, ...], Field(json_schema_extra={"uniqueItems": True}), AfterValidator(_unique)
@@ -332,7 +333,7 @@ class Tracking(Section):
 class Pipelines(Section):
     """Scheduled pipelines: where their jobs run and what they keep."""
 
-    executor: Annotated[Text, AfterValidator(_executor)] = Field(
+    executor: Executor = Field(
         description="Where jobs run: `processes` of this machine, or a Dask cluster, `dask://scheduler:8786`."
     )
     workers: Count = Field(description="Most jobs at once.")

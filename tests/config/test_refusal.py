@@ -130,6 +130,7 @@ def test_a_long_value_is_cut() -> None:
         ("detection.calibration.tail_quantile", "a number above 0.5 and below 1"),
         ("training.learning_rate", "a number above 0 and below 1"),
         ("training.seed", "a whole number from 0 to 2147483647"),
+        ("pipelines.executor", "processes, or dask://HOST:PORT"),
         ("api.api_keys", "a list of any number of non-empty texts"),
         ("agent.openai_api_key", "a non-empty text or null"),
         ("agent.openai_base_url", "an http:// or https:// URL or null"),
