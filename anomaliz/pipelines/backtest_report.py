@@ -27,7 +27,7 @@ def report(result: dict[str, Any]) -> str:
         f"pipeline {result['pipeline']}: {result['series']} series, threshold "
         f"{_thresholds(*result['thresholds'])}, {_alerts(result['alerts'])}",
         "",
-        f"{'day':<12}{'alerts':>7}{'points':>8}{'scored':>9}  highest anomaly score",
+        f"{'day (UTC)':<12}{'alerts':>7}{'points':>8}{'scored':>9}  highest anomaly score",
     ]
     lines += [_day(day) for day in result["days"]]
     if suggested := result["suggestion"]:

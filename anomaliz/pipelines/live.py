@@ -1,6 +1,7 @@
 """Scores what is new: the job of a pipeline's schedule."""
 
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import cast
 
@@ -9,18 +10,22 @@ import numpy as np
 from anomaliz.core.errors import SourceError
 from anomaliz.core.panel import Panel
 from anomaliz.core.types import Stamps
-from anomaliz.pipelines.outcome import Outcome, RunStatus
+from anomaliz.pipelines.definition import Pipeline
+from anomaliz.pipelines.outcome import Outcome, Report, RunStatus
 from anomaliz.pipelines.progress import Interval
 from anomaliz.pipelines.reading import read_panel
-from anomaliz.pipelines.reporting import added, no_data_report, nothing_new_report
+from anomaliz.pipelines.reporting import added, no_data_report, nothing_new_report, untrained_report
 from anomaliz.pipelines.scoring import MOST_STAMPS, Scoring
 from anomaliz.pipelines.times import floor, ns, seconds
 from anomaliz.pipelines.writing import Writer
+from anomaliz.sinks.sink import Samples
 from anomaliz.sources.source import Source
 from anomaliz.store.state import PipelineState
 
 NEWEST_MISSING = "no data at the newest stamp (where samples come late, set score.delay)"
 BEHIND = "there is more, and the next run goes on"
+LOOKED_AT = 12
+"""Newest stamps in which a pipeline without a model looks for data."""
 MOST_LOOKS = 20
 """How often a run asks for the end of a gap, each time for as many stamps as a job may score."""
 
@@ -34,7 +39,7 @@ def score_newest(
     scored. A source that cannot be asked is no data.
     """
     began = time.monotonic()
-    until = _known_until(scoring, source, now)
+    until = _known_until(scoring.pipeline, source, now)
     if state is not None and until <= state.watermark:
         outcome = Outcome(nothing_new_report(scoring.pipeline), (), state)
     else:
@@ -45,10 +50,26 @@ def score_newest(
     return _told(scoring, outcome, until, now, time.monotonic() - began)
 
 
-def _known_until(scoring: Scoring, source: Source, now: np.datetime64) -> np.datetime64:
+def look_newest(pipeline: Pipeline, source: Source, now: np.datetime64) -> Outcome:
+    """Say whether a pipeline that waits for its first training has data; nothing is scored."""
+    began = time.monotonic()
+    until = _known_until(pipeline, source, now)
+    age = None
+    try:
+        there = _sampled(read_panel(source, pipeline, until - LOOKED_AT * pipeline.step_ns, until))
+    except SourceError as error:
+        report = no_data_report(pipeline, str(error))
+    else:
+        report = untrained_report(pipeline) if len(there) else no_data_report(pipeline)
+        age = max(seconds(now - there[-1]), 0.0) if len(there) else None
+    report = replace(report, seconds=time.monotonic() - began, data_age=age)
+    return Outcome(report, tuple(_said(pipeline, now, report)))
+
+
+def _known_until(pipeline: Pipeline, source: Source, now: np.datetime64) -> np.datetime64:
     """Return the stamp from which on nothing can be known yet."""
-    last = floor(now - ns(scoring.pipeline.score.delay), scoring.step)
-    return last + scoring.step if source.looks_back else last
+    last = floor(now - ns(pipeline.score.delay), pipeline.step_ns)
+    return last + pipeline.step_ns if source.looks_back else last
 
 
 def _score(scoring: Scoring, source: Source, until: np.datetime64, state: PipelineState | None) -> Outcome:
@@ -134,8 +155,12 @@ def _told(
     caught_up = state is not None and state.watermark >= until
     if report.status == "ok" and too_old and caught_up:
         report = replace(report, status="no_data", message=f"{report.message}; {NEWEST_MISSING}")
-    samples = outcome.samples
-    if pipeline.alert_on_no_data:
-        samples = (*samples, Writer(pipeline).no_data(now, missing=report.status == "no_data"))
+    samples = (*outcome.samples, *_said(pipeline, now, report))
     counted = state and replace(state, totals=added(state.totals, report))
     return Outcome(report, samples, counted)
+
+
+def _said(pipeline: Pipeline, now: np.datetime64, report: Report) -> Iterator[Samples]:
+    """Yield what tells the sinks whether there was data, for pipelines that alert on it."""
+    if pipeline.alert_on_no_data:
+        yield Writer(pipeline).no_data(now, missing=report.status == "no_data")

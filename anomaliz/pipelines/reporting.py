@@ -26,6 +26,12 @@ def nothing_new_report(pipeline: Pipeline) -> Report:
     return Report(pipeline.name, "score", "ok", message, ended=time.time(), seconds=0.0)
 
 
+def untrained_report(pipeline: Pipeline) -> Report:
+    """Return the report of a scoring job that has data and no model yet."""
+    message = f"nothing scored: pipeline {pipeline.name} waits for its first training"
+    return Report(pipeline.name, "score", "ok", message, ended=time.time(), seconds=0.0)
+
+
 def scored_report(
     pipeline: Pipeline, kind: Kind, panel: Panel, verdicts: PanelVerdicts, decisions: Decisions, fresh: Flags
 ) -> Report:

@@ -11,7 +11,7 @@ from anomaliz.panel.model import PanelModel
 from anomaliz.pipelines.bundle_model import BundleModel
 from anomaliz.pipelines.context import Context
 from anomaliz.pipelines.definition import Pipeline
-from anomaliz.pipelines.live import score_newest
+from anomaliz.pipelines.live import look_newest, score_newest
 from anomaliz.pipelines.model import Model
 from anomaliz.pipelines.outcome import Kind, Outcome, TrainedModel, version_of
 from anomaliz.pipelines.progress import Interval, continued
@@ -61,6 +61,8 @@ def work(task: Task) -> Outcome:
         match task.kind:
             case "train":
                 return train(task.pipeline, task.settings, source, task.now)
+            case "score" if task.model is None and task.pipeline.bundle is None:
+                return look_newest(task.pipeline, source, task.now)
             case "score":
                 scoring = _scoring(task, task.settings.pipelines.folder / "context")
                 return score_newest(scoring, source, task.now, continued(task.state, task.pipeline))

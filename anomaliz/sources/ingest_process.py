@@ -1,4 +1,4 @@
-"""The process that a user's `ingest` function runs in: `FILE FUNCTION START END FOLDER`.
+"""The process that a user's `ingest` function runs in: `ALIVE FILE FUNCTION START END FOLDER`.
 
 It writes `answer.arrow`, or `fault.json` with the reason why there is none. It imports no more of the
 house, so that it starts as fast as the user's own imports allow.
@@ -7,7 +7,10 @@ house, so that it starts as fast as the user's own imports allow.
 import importlib.util
 import inspect
 import json
+import os
+import signal
 import sys
+import threading
 import traceback
 from datetime import datetime
 from pathlib import Path
@@ -22,8 +25,12 @@ class FaultError(Exception):
     """What is wrong with the file, in words."""
 
 
-def main(file: str, function: str, start: str, end: str, folder: str) -> int:
-    """Call `function` of `file` for the stamps `start` to `end`, ISO-8601, and write what it returns."""
+def main(alive: str, file: str, function: str, start: str, end: str, folder: str) -> int:
+    """Call `function` of `file` for the stamps `start` to `end`, ISO-8601, and write what it returns.
+
+    The descriptor `alive` is at its end when the process that started this one is gone.
+    """
+    threading.Thread(target=_end_with, args=(int(alive),), daemon=True).start()
     try:
         found = _function(_module(Path(file)), function)
         answer = found(datetime.fromisoformat(start), datetime.fromisoformat(end))
@@ -34,6 +41,12 @@ def main(file: str, function: str, start: str, end: str, folder: str) -> int:
         line = _line(error, Path(file))
         return _fail(folder, f"{type(error).__name__}: {error}".strip(": "), line)
     return 0
+
+
+def _end_with(alive: int) -> None:
+    """Wait until nobody waits for us, then end with all that the function has started."""
+    os.read(alive, 1)
+    os.killpg(0, signal.SIGKILL)
 
 
 def _module(file: Path) -> ModuleType:

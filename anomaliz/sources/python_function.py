@@ -115,15 +115,19 @@ class PythonFunctionSource:
 
     def _run(self, arguments: list[str], name: str) -> int:
         """Run the process and return its exit status; SourceError where it takes too long."""
-        command = [sys.executable, "-m", "anomaliz.sources.ingest_process", *arguments]
-        with tempfile.TemporaryFile() as printed:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=printed,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        alive, ours = os.pipe()
+        command = [sys.executable, "-m", "anomaliz.sources.ingest_process", str(alive), *arguments]
+        # Our end is closed when we are gone, however that comes, and the process then ends too.
+        with tempfile.TemporaryFile() as printed, os.fdopen(ours, "wb"):
+            with os.fdopen(alive, "rb"):
+                process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=printed,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,
+                    pass_fds=(alive,),
+                )
             try:
                 return process.wait(self._settings.timeout)
             except subprocess.TimeoutExpired:

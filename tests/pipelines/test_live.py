@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pipeline_site import QUERY, START, STEP, TRAINED, Site, daily, stamp
 
-from anomaliz.core.errors import AnomalizError, DataError, SourceError, StoreError
+from anomaliz.core.errors import AnomalizError, SourceError, StoreError
 from anomaliz.pipelines.scoring import MOST_STAMPS
 from anomaliz.pipelines.work import work
 
@@ -387,8 +387,7 @@ def test_a_pipeline_that_reads_something_else_waits_for_a_model_and_leaves_no_st
     site.run("train", TRAINED)
     site.run("score", TRAINED + 2 * STEP)
     site.define(query=of_metric("other"))
-    with pytest.raises(DataError, match="train it first"):
-        site.run("score", TRAINED + 3 * STEP)
+    assert "waits for its first training" in site.run("score", TRAINED + 3 * STEP).report.message
     site.run("train", TRAINED + 3 * STEP)
     report = site.run("score", TRAINED + 4 * STEP).report
     assert (report.points, report.anomalies) == (2, 0)
@@ -452,3 +451,14 @@ def test_nothing_after_a_long_gap_is_left_out(trained: Site) -> None:
     assert points[0] > 1500
     assert points[1] == 200
     assert stamp(TRAINED + (begins + 400) * STEP) in trained.lines()
+
+
+def test_a_pipeline_that_was_never_trained_says_whether_there_are_data(site: Site) -> None:
+    site.define(alert_on_no_data=True)
+    waiting = site.run("score", TRAINED).report
+    assert (waiting.status, waiting.points, waiting.data_age) == ("ok", 0, 300)
+    assert waiting.message == "nothing scored: pipeline load waits for its first training"
+    report = site.run("score", TRAINED + 30 * 24 * HOUR).report
+    assert (report.status, report.message) == ("no_data", "no data")
+    assert list(site.lines("no_data").values()) == [0.0, 1.0]
+    assert site.lines() == {}

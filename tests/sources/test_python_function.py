@@ -2,6 +2,8 @@
 
 import logging
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -149,6 +151,28 @@ def test_a_function_that_hangs_is_stopped_with_all_that_it_started(folder: Path)
         read(folder, "shop.py:hanging", timeout=5.0)
     child = int((folder / "child").read_text())
     until = time.monotonic() + 10
+    while alive(child) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert not alive(child)
+
+
+def test_a_function_ends_with_the_process_that_waits_for_it(folder: Path) -> None:
+    waiting = (
+        "import sys, pathlib, numpy as np; from anomaliz.sources.python_function import *; "
+        "settings = PythonFunctionSettings(folder=pathlib.Path(sys.argv[1]), timeout=600); "
+        "source = PythonFunctionSource(settings); "
+        "start = np.datetime64('2026-01-01', 'ns'); step = np.timedelta64(300, 's'); "
+        "list(source.read('shop.py:hanging', start, start + step, step))"
+    )
+    reader = subprocess.Popen([sys.executable, "-c", waiting, str(folder)])
+    until = time.monotonic() + 30
+    while not ((folder / "child").is_file() and (folder / "child").read_text()):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    child = int((folder / "child").read_text())
+    assert alive(child)
+    reader.kill()
+    reader.wait()
     while alive(child) and time.monotonic() < until:
         time.sleep(0.02)
     assert not alive(child)

@@ -8,7 +8,7 @@ from anomaliz.core.errors import AnomalizError
 from anomaliz.tracking.record import LONGEST_VALUE, TrainingRecord, params_of
 from anomaliz.tracking.revision import Revision
 
-SECRETS = {"agent.openai_api_key", "api.api_keys"}
+SECRETS = {"agent.openai_api_key", "api.api_keys", "pipelines.store"}
 
 
 def test_every_setting_that_is_no_secret_is_a_parameter() -> None:

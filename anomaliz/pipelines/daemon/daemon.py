@@ -215,10 +215,7 @@ class Daemon:
             self.skipped[name, kind] += 1
             logger.warning("job skipped: the one before is under way", extra={"pipeline": name, "kind": kind})
 
-    def _ended(self, run: Run, report: Report | None, outcome: Outcome | None) -> None:
-        if report is None:
-            self._telling.waits(run)
-            return
+    def _ended(self, run: Run, report: Report, outcome: Outcome | None) -> None:
         self._telling.ended(run, report, outcome)
         for listener in self._listeners:
             listener(report)

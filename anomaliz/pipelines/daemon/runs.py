@@ -19,8 +19,8 @@ from anomaliz.pipelines.work import Task, work
 logger = logging.getLogger(__name__)
 
 Begun = Callable[[Run], None]
-Ended = Callable[[Run, Report | None, Outcome | None], None]
-"""Told of the end of a run: no report where a first training is waited for, no outcome where it failed."""
+Ended = Callable[[Run, Report, Outcome | None], None]
+"""Told of the end of a run: there is no outcome where it failed."""
 
 GRACE_SECONDS = 5.0
 """For the ends of runs whose processes were ended."""
@@ -88,9 +88,6 @@ class Runs:
         try:
             self._begun(run)
             task = self._books.task(run.kind, run.pipeline)
-            if run.kind == "score" and task.model is None and run.pipeline.bundle is None:
-                self._end(run, None)
-                return
             future = self._executor.submit(work, task, task.seconds)
         except Exception as error:
             self._end(run, _failed(run, error))
@@ -129,7 +126,7 @@ class Runs:
         else:
             self._end(run, run.done(totals))
 
-    def _end(self, run: Run, report: Report | None, outcome: Outcome | None = None) -> None:
+    def _end(self, run: Run, report: Report, outcome: Outcome | None = None) -> None:
         try:
             self._ended(run, report, outcome)
         except Exception:

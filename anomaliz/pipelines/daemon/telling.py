@@ -74,10 +74,6 @@ class Telling:
 
         return tell
 
-    def waits(self, run: Run) -> None:
-        """Tell who asked for a run that its pipeline has no model yet."""
-        self._note(run, run.failed(f"pipeline {run.pipeline.name} waits for its first training"))
-
     def ended(self, run: Run, report: Report, outcome: Outcome | None) -> None:
         """Tell of a run that has ended."""
         _log(report)

@@ -67,7 +67,7 @@ def test_a_hang_is_ended_and_delays_no_other(
     workplace: Any, define: Define, running: Running, until: Until
 ) -> None:
     hanging = workplace.source("slow")
-    workplace.define(define(source="steady"), define("slow", source="slow", score={"timeout": "3s"}))
+    workplace.define(define(source="steady"), define("slow", source="slow", score={"timeout": "8s"}))
     daemon = running(workplace.daemon())
     until(lambda: workplace.newest("score") and workplace.newest("score", "slow"))
     workplace.begin_to_hang(daemon, "slow")
@@ -76,7 +76,7 @@ def test_a_hang_is_ended_and_delays_no_other(
         daemon.request("slow", "score")
     until(lambda: workplace.newest("score", "slow").status == "failed")
     failed = workplace.newest("score", "slow")
-    assert "timeout of 3 s" in failed.message
+    assert "timeout of 8 s" in failed.message
     (hanging / "hang").unlink()
     assert workplace.score(daemon, "slow").status == "done"
 
@@ -120,9 +120,13 @@ def test_a_first_training_that_fails_is_tried_again_later_and_not_at_once(
     assert workplace.newest("train").status == "failed"
     job = daemon.request("steady", "score")
     until(lambda: daemon.store.job(job.id).finished)
+    assert workplace.newest("score").status == "no_data"
+    (workplace.folder / "steady" / "down").unlink()
+    job = daemon.request("steady", "score")
+    until(lambda: daemon.store.job(job.id).finished)
     assert "waits for its first training" in daemon.store.job(job.id).message
     time.sleep(2.5)  # two looks at what waits for training
-    assert len(workplace.reports) == 1
+    assert [report.kind for report in workplace.reports].count("train") == 1
 
 
 def test_a_sink_that_refuses_has_the_same_written_later(
