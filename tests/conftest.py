@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -36,6 +37,11 @@ SERVE = (
 )
 
 SMALL = {"training.n_seeds": 1, "training.epochs": 3, "data.n_points": 3000}
+
+
+def pytest_configure() -> None:
+    """Have child processes hear Ctrl-C, which they do not where a script runs the tests in the background."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass
